@@ -1,0 +1,1 @@
+"""Personas, dialogues and their splits."""

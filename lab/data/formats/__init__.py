@@ -1,0 +1,1 @@
+"""Readers and writers of the dialogue formats the lab knows."""

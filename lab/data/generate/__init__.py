@@ -1,0 +1,1 @@
+"""A seeded generator of smart-home dialogues between different people and one assistant."""

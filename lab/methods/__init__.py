@@ -1,0 +1,1 @@
+"""Methods as data: specs, plans and recipes."""

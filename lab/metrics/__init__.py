@@ -1,0 +1,1 @@
+"""Similarity, device actions and statistics: plain functions over plain data."""

@@ -1,0 +1,1 @@
+"""Base models, grouped adapters, decoding and embedding."""
