@@ -1,0 +1,349 @@
+"""What the screens and commands read: plain, frozen rows, never a live session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from lab.db.engine import reading
+from lab.db.tables import (
+    ChatReply,
+    Dataset,
+    Job,
+    JobLog,
+    JobParent,
+    RunMetric,
+    Score,
+    State,
+    Study,
+    StudyJob,
+    Worker,
+)
+from lab.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One line of the jobs table."""
+
+    id: int
+    kind: str
+    method: str
+    state: State
+    priority: int
+    progress: float  # 0…1
+    step: int | None
+    total_steps: int | None
+    eta_seconds: float | None
+    loss: float | None
+    val_loss: float | None
+    tries: int
+    crashes: int
+    attempt: int
+    owner: str | None
+    device: str | None
+    note: str
+    error: str | None
+    cancel_requested: bool
+    waits_for: tuple[int, ...]  # parents that have not succeeded
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """Everything about one job but its curves and log."""
+
+    row: JobRow
+    spec: dict[str, Any]
+    key: str
+    parents: tuple[int, ...]
+    children: tuple[int, ...]
+    artifact: str | None
+    checkpoint: str | None
+    checkpoint_step: int
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One study and how far it is."""
+
+    id: int
+    name: str
+    dataset: str  # digest
+    dataset_name: str
+    base: str
+    spec: dict[str, Any]
+    counts: dict[State, int]
+    created_at: datetime
+
+    @property
+    def n_jobs(self) -> int:
+        """How many jobs it has."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MethodBook:
+    """A method of a study whose recipe book is ready to chat with."""
+
+    method: str
+    job: int
+    artifact: str  # folder that holds recipes.json, relative to the artifacts folder
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a job's log."""
+
+    id: int
+    attempt: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One persona's value of one metric under one method."""
+
+    method: str
+    persona_id: str
+    task_type: str
+    metric: str
+    value: float
+    n: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A chat answer so far."""
+
+    state: State
+    text: str
+    info: dict[str, Any]
+    error: str | None
+
+
+# ---------------------------------------------------------------- jobs
+
+
+def _row(job: Job, waits_for: Iterable[int]) -> JobRow:
+    fields = {name: getattr(job, name) for name in JobRow.__dataclass_fields__ if name != "waits_for"}
+    return JobRow(**fields, waits_for=tuple(waits_for))
+
+
+def _waits_for(session: Session, jobs: Sequence[int]) -> dict[int, list[int]]:
+    pending = (
+        select(JobParent.child, JobParent.parent)
+        .join(Job, col(Job.id) == JobParent.parent)
+        .where(Job.state != State.SUCCEEDED)
+        .order_by(col(JobParent.parent))
+    )
+    if len(jobs) == 1:
+        pending = pending.where(JobParent.child == jobs[0])
+    found: dict[int, list[int]] = {}
+    for child, parent in session.exec(pending):
+        found.setdefault(child, []).append(parent)
+    return found
+
+
+def list_jobs(study: int | None = None, *, limit: int | None = None) -> list[JobRow]:
+    """The jobs, newest first, without chat answers; of one study if named."""
+    with reading() as session:
+        wanted = select(Job).where(Job.kind != "chat").order_by(col(Job.id).desc())
+        if study is not None:
+            wanted = wanted.where(col(Job.id).in_(select(StudyJob.job).where(StudyJob.study == study)))
+        jobs = session.exec(wanted.limit(limit) if limit else wanted).all()
+        waiting = _waits_for(session, [])
+        return [_row(job, waiting.get(job.id or 0, ())) for job in jobs]
+
+
+def get_job(job_id: int) -> JobDetail:
+    """One job.
+
+    Raises:
+        LabError: there is no such job.
+    """
+    with reading() as session:
+        job = session.get(Job, job_id)
+        if job is None:
+            raise LabError(f"there is no job {job_id}; `lab jobs` lists them.")
+        parents = session.exec(select(JobParent.parent).where(JobParent.child == job_id)).all()
+        children = session.exec(select(JobParent.child).where(JobParent.parent == job_id)).all()
+        return JobDetail(
+            _row(job, _waits_for(session, [job_id]).get(job_id, ())),
+            job.spec,
+            job.key,
+            tuple(sorted(parents)),
+            tuple(sorted(children)),
+            job.artifact,
+            job.checkpoint,
+            job.checkpoint_step,
+            job.result,
+        )
+
+
+def job_log(job_id: int, *, after: int = 0, last: int | None = None) -> list[LogLine]:
+    """Log lines with an id above `after`, oldest first; only the `last` so many if given."""
+    with reading() as session:
+        wanted = select(JobLog).where(JobLog.job == job_id, col(JobLog.id) > after)
+        newest = session.exec(wanted.order_by(col(JobLog.id).desc()).limit(last)).all()
+        return [LogLine(line.id or 0, line.attempt, line.at, line.text) for line in reversed(newest)]
+
+
+def curve(job_id: int, series: str, group: str = "", *, after: int = -1) -> list[tuple[int, float]]:
+    """(step, value) of one curve, by step, beyond `after`; group "" is the mean over groups."""
+    with reading() as session:
+        wanted = select(RunMetric.step, RunMetric.value).where(
+            RunMetric.job == job_id,
+            RunMetric.series == series,
+            RunMetric.group == group,
+            RunMetric.step > after,
+        )
+        return [(step, value) for step, value in session.exec(wanted.order_by(col(RunMetric.step)))]
+
+
+def curve_groups(job_id: int) -> list[str]:
+    """The groups that have curves of their own, by name."""
+    with reading() as session:
+        wanted = select(RunMetric.group).where(RunMetric.job == job_id, RunMetric.group != "").distinct()
+        return sorted(session.exec(wanted))
+
+
+# ---------------------------------------------------------------- studies
+
+
+def _study_row(session: Session, study: Study) -> StudyRow:
+    assert study.id is not None
+    distinct = select(StudyJob.job).where(StudyJob.study == study.id).distinct()
+    counted = select(Job.state, func.count()).where(col(Job.id).in_(distinct)).group_by(Job.state)
+    dataset = session.get(Dataset, study.dataset)
+    return StudyRow(
+        study.id,
+        study.name,
+        study.dataset,
+        dataset.name if dataset else study.dataset[:12],
+        study.base,
+        study.spec,
+        {State(state): count for state, count in session.exec(counted)},
+        study.created_at,
+    )
+
+
+def list_studies() -> list[StudyRow]:
+    """All studies, newest first."""
+    with reading() as session:
+        studies = session.exec(select(Study).order_by(col(Study.id).desc())).all()
+        return [_study_row(session, study) for study in studies]
+
+
+def get_study(name: str | None = None) -> StudyRow:
+    """A study by name, or the newest.
+
+    Raises:
+        LabError: there is none.
+    """
+    with reading() as session:
+        wanted = select(Study).order_by(col(Study.id).desc())
+        study = session.exec(wanted.where(Study.name == name) if name else wanted).first()
+        if study is None:
+            what = f"no study named '{name}'" if name else "no study yet"
+            raise LabError(f"there is {what}; `lab status` lists them, `lab run` starts one.")
+        return _study_row(session, study)
+
+
+def get_dataset(digest: str) -> Dataset:
+    """The data set of this digest.
+
+    Raises:
+        LabError: it was never imported here.
+    """
+    with reading() as session:
+        dataset = session.get(Dataset, digest)
+        if dataset is None:
+            raise LabError(f"there is no data set {digest[:12]}; `lab data import` brings one in.")
+        return dataset
+
+
+def books(study: int) -> list[MethodBook]:
+    """The methods of a study whose recipe book is ready, in the order they were planned."""
+    with reading() as session:
+        wanted = (
+            select(StudyJob.method, Job.id, Job.artifact)
+            .join(Job, col(Job.id) == StudyJob.job)
+            .where(StudyJob.study == study, col(StudyJob.makes_book), Job.state == State.SUCCEEDED)
+            .order_by(col(Job.id))
+        )
+        return [
+            MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)
+        ]
+
+
+def scores(study: int, split: str, *, task_type: str | None = "") -> list[ScoreRow]:
+    """Every score of a study on one split; `task_type` "" is over all types, None is each type too."""
+    with reading() as session:
+        wanted = (
+            select(StudyJob.method, Score, Job.spec)
+            .join(Job, col(Job.id) == StudyJob.job)
+            .join(Score, col(Score.job) == Job.id)
+            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
+            .order_by(col(Job.id))
+        )
+        if task_type is not None:
+            wanted = wanted.where(Score.task_type == task_type)
+        return [
+            ScoreRow(
+                method, score.persona_id, score.task_type, score.metric, score.value, score.n, spec["seed"]
+            )
+            for method, score, spec in session.exec(wanted)
+            if spec["split"] == split
+        ]
+
+
+def evaluations(study: int, split: str) -> dict[str, str]:
+    """Method → artifact folder of its finished evaluation, which holds predictions.jsonl."""
+    with reading() as session:
+        wanted = (
+            select(StudyJob.method, Job.artifact, Job.spec)
+            .join(Job, col(Job.id) == StudyJob.job)
+            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
+            .order_by(col(Job.id))
+        )
+        return {
+            method: artifact or ""
+            for method, artifact, spec in session.exec(wanted)
+            if spec["split"] == split and artifact
+        }
+
+
+# ---------------------------------------------------------------- chat and workers
+
+
+def get_reply(job_id: int) -> Reply:
+    """The answer of a chat job so far."""
+    with reading() as session:
+        job = session.get_one(Job, job_id)
+        reply = session.get(ChatReply, job_id)
+        return Reply(job.state, reply.text if reply else "", dict(reply.info) if reply else {}, job.error)
+
+
+def list_workers() -> list[Worker]:
+    """The supervisors that are not gone, oldest first."""
+    with reading() as session:
+        wanted = select(Worker).where(Worker.state != "gone").order_by(col(Worker.started_at))
+        return list(session.exec(wanted))
+
+
+def queue_length(queue: str) -> int:
+    """How many jobs are READY in a queue."""
+    with reading() as session:
+        wanted = select(func.count()).select_from(Job).where(Job.queue == queue, Job.state == State.READY)
+        return session.exec(wanted).one()

@@ -1,0 +1,179 @@
+"""The tables. Job rows are the truth; times in them are for display and are never compared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Enum, Index, Text
+from sqlmodel import Field, SQLModel
+
+
+class State(StrEnum):
+    """The states of a job; the legal moves between them are in `lab.db.jobs`."""
+
+    BLOCKED = "BLOCKED"
+    READY = "READY"
+    RUNNING = "RUNNING"
+    RETRY_WAIT = "RETRY_WAIT"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    DEAD = "DEAD"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+
+WAITING = (State.BLOCKED, State.READY, State.RETRY_WAIT)
+UNFINISHED = (*WAITING, State.RUNNING)
+BROKEN = (State.FAILED, State.DEAD, State.CANCELLED)
+TERMINAL = (State.SUCCEEDED, *BROKEN, State.SKIPPED)
+
+
+def now() -> datetime:
+    """UTC now, for display."""
+    return datetime.now(UTC)
+
+
+def _moment(*, optional: bool = False) -> Any:
+    return Column(DateTime(timezone=True), nullable=optional)
+
+
+class Dataset(SQLModel, table=True):
+    """An imported data set: chat format under `folder`, named by the digest of its content."""
+
+    digest: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    source: str
+    folder: str  # relative to the artifacts folder
+    n_personas: int
+    n_dialogues: int
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Study(SQLModel, table=True):
+    """A dataset, a base model, methods and seeds."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, index=True)
+    spec: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    dataset: str = Field(foreign_key="dataset.digest")
+    base: str
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Job(SQLModel, table=True):
+    """One unit of queued work."""
+
+    __table_args__ = (Index("job_claim", "queue", "state", "priority", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    method: str  # the method it was first planned for; a job may serve several
+    queue: str = "work"
+    spec: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    key: str = Field(index=True)  # digest of kind, spec, data, parents' keys and engine version
+    priority: int = 0
+
+    state: State = Field(
+        default=State.BLOCKED, sa_column=Column(Enum(State, native_enum=False, length=16), nullable=False)
+    )
+    attempt: int = 0  # the fencing token: grows with every claim
+    owner: str | None = None  # worker id while RUNNING
+    device: str | None = None
+    beat: int = 0  # heartbeat counter: standing still means the lease is lost
+    tries: int = 0
+    max_tries: int = 2
+    crashes: int = 0  # lost leases since the last new checkpoint
+    cancel_requested: bool = False
+
+    progress: float = 0.0  # 0…1
+    step: int | None = None
+    total_steps: int | None = None
+    eta_seconds: float | None = None
+    loss: float | None = None
+    val_loss: float | None = None
+    note: str = ""  # what it is doing now, one line
+
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    checkpoint: str | None = None  # folder, relative to the artifacts folder
+    checkpoint_step: int = 0
+    artifact: str | None = None  # folder of the committed attempt, relative to the artifacts folder
+    manifest: str | None = None  # sha256 of its manifest
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+
+    created_at: datetime = Field(default_factory=now, sa_column=_moment())
+    started_at: datetime | None = Field(default=None, sa_column=_moment(optional=True))
+    finished_at: datetime | None = Field(default=None, sa_column=_moment(optional=True))
+
+
+class JobParent(SQLModel, table=True):
+    """`child` waits for `parent`."""
+
+    child: int = Field(foreign_key="job.id", primary_key=True)
+    parent: int = Field(foreign_key="job.id", primary_key=True, index=True)
+
+
+class StudyJob(SQLModel, table=True):
+    """A job serves a method of a study; one job may serve many."""
+
+    study: int = Field(foreign_key="study.id", primary_key=True)
+    job: int = Field(foreign_key="job.id", primary_key=True, index=True)
+    method: str = Field(primary_key=True)
+    makes_book: bool = False  # its artifact holds the method's recipe book
+
+
+class RunMetric(SQLModel, table=True):
+    """One point of a curve. A resumed attempt overwrites the points it computes again."""
+
+    job: int = Field(foreign_key="job.id", primary_key=True)
+    series: str = Field(primary_key=True)  # train | val
+    group: str = Field(primary_key=True)  # a group's name, or "" for the mean over groups
+    step: int = Field(primary_key=True)
+    value: float
+
+
+class JobLog(SQLModel, table=True):
+    """One line of a job's log."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: int = Field(foreign_key="job.id", index=True)
+    attempt: int
+    at: datetime = Field(default_factory=now, sa_column=_moment())
+    text: str
+
+
+class Score(SQLModel, table=True):
+    """One persona under one recipe on one split: `value` of `metric`, from `n` turns."""
+
+    job: int = Field(foreign_key="job.id", primary_key=True)
+    persona_id: str = Field(primary_key=True)
+    task_type: str = Field(primary_key=True)  # "" = all
+    metric: str = Field(primary_key=True)
+    value: float
+    n: int
+
+
+class ChatReply(SQLModel, table=True):
+    """The answer of a chat job, growing while it is written."""
+
+    job: int = Field(foreign_key="job.id", primary_key=True)
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    info: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class Worker(SQLModel, table=True):
+    """A supervisor process."""
+
+    id: str = Field(primary_key=True)
+    host: str
+    machine: str  # identity of the machine and its boot: only there does the pid mean anything
+    pid: int
+    pid_started: float  # the process's own start time, against a pid used twice
+    devices: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    version: str
+    state: str = "alive"  # alive | draining | gone
+    beat: int = 0
+    usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    started_at: datetime = Field(default_factory=now, sa_column=_moment())
+    seen_at: datetime = Field(default_factory=now, sa_column=_moment())

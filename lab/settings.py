@@ -1,0 +1,147 @@
+"""Settings: `settings.toml`, then `LAB_*` variables. Every key is here, documented and validated."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from lab.errors import LabError
+
+_FILE_VARIABLE = "LAB_SETTINGS"
+
+
+def _settings_file() -> Path:
+    return Path(os.environ.get(_FILE_VARIABLE, "settings.toml")).resolve()
+
+
+class Settings(BaseSettings):
+    """What one lab is made of: where things are, who computes, and how patient it is."""
+
+    model_config = SettingsConfigDict(env_prefix="LAB_", extra="forbid", frozen=True)
+
+    artifacts: Path = Field(
+        Path("artifacts"),
+        description="Folder for data sets, adapters, predictions, the embedded database and queue.",
+    )
+    cache: Path = Field(
+        Path(platformdirs.user_cache_dir("persona-lab")),
+        description="Folder for offline weights; may be shared between labs.",
+    )
+    database_url: str = Field("", description="postgresql://…; empty: SQLite in the artifacts folder.")
+    redis_url: str = Field("", description="redis:// or rediss://…; empty: an embedded private server.")
+    base: str = Field(
+        "Qwen/Qwen2.5-0.5B-Instruct",
+        description="Base model of a run that names none: a hub name, a path, or smollm2-135m (offline).",
+    )
+    devices: list[str] = Field(
+        default_factory=list,
+        description='Devices of the worker, such as ["cuda:0", "cuda:1"]; empty: every GPU, else the CPU.',
+    )
+    dtype: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto", description="Number format of the base model; auto: bfloat16 where the device is fast at it."
+    )
+    heartbeat_seconds: float = Field(2.0, gt=0, description="How often a worker says its jobs are alive.")
+    lease_seconds: float = Field(
+        30.0, gt=0, description="A running job whose heartbeat stands still this long goes to another worker."
+    )
+    hang_seconds: float = Field(
+        900.0, gt=0, description="An executor that reports no progress this long is killed and replaced."
+    )
+    grace_seconds: float = Field(
+        20.0, gt=0, description="How long a cancelled or stopped job may take to write its checkpoint."
+    )
+    checkpoint_seconds: float = Field(60.0, gt=0, description="How much work a crash may cost at most.")
+    retry_seconds: float = Field(5.0, ge=0, description="Pause before a failed job is tried again.")
+    tries: int = Field(2, ge=1, description="How often a job may fail with an error before it stays FAILED.")
+    chat_idle_seconds: float = Field(
+        600.0, gt=0, description="The chat model is unloaded after this long without a message."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file; nothing else is read."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        if self.database_url:
+            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return f"sqlite:///{self.artifacts / 'lab.db'}"
+
+
+def _unknown(key: str, where: str) -> LabError:
+    near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    hint = (
+        f"did you mean {near[0]}?" if near else f"known settings: {', '.join(sorted(Settings.model_fields))}."
+    )
+    return LabError(f"{where}: there is no setting '{key}'; {hint}")
+
+
+def _check_names(file: Path) -> None:
+    if file.exists():
+        try:
+            content = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise LabError(f"{file}: this is not valid TOML ({error}); mend that line.") from None
+        for key in content:
+            if key not in Settings.model_fields:
+                raise _unknown(key, str(file))
+    elif _FILE_VARIABLE in os.environ:
+        raise LabError(
+            f"{_FILE_VARIABLE}: there is no file {file}; name one that exists or unset the variable."
+        )
+    for name in os.environ:
+        key = name.removeprefix("LAB_").lower()
+        if name.startswith("LAB_") and name != _FILE_VARIABLE and key not in Settings.model_fields:
+            raise _unknown(key, f"environment variable {name}")
+
+
+def _sentence(error: ValidationError, file: Path) -> LabError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return LabError(
+        f"setting '{key}' (in {file} or LAB_{key.upper()}): {first['msg']}, but got {first['input']!r}."
+    )
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings once per process.
+
+    Raises:
+        LabError: a key that does not exist, a value that does not fit, or a file that is not TOML.
+    """
+    file = _settings_file()
+    _check_names(file)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise _sentence(error, file) from None
+    except Exception as error:  # pydantic-settings wraps an undecodable variable in an error of its own
+        raise LabError(f"settings: {error}; complex values are written as JSON.") from None
+    home = file.parent
+    changes: dict[str, Any] = {"artifacts": (home / settings.artifacts.expanduser()).resolve()}
+    changes["cache"] = (home / settings.cache.expanduser()).resolve()
+    return settings.model_copy(update=changes)
