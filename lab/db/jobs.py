@@ -49,7 +49,7 @@ class Claim:
     method: str
     spec: dict[str, Any]
     checkpoint: str | None
-    parents: dict[int, str]  # parent job id → its artifact folder, relative
+    parents: dict[str, str]  # parent job's key → its artifact folder, relative
 
 
 def _changed(session: Session, statement: Update) -> bool:
@@ -107,7 +107,7 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
 def _claimed(session: Session, lease: Lease) -> Claim:
     job = session.get_one(Job, lease.job)
     parents = session.exec(
-        select(Job.id, Job.artifact)
+        select(Job.key, Job.artifact)
         .join(JobParent, col(JobParent.parent) == Job.id)
         .where(JobParent.child == lease.job)
     ).all()
@@ -117,7 +117,7 @@ def _claimed(session: Session, lease: Lease) -> Claim:
         job.method,
         job.spec,
         job.checkpoint,
-        {parent: artifact for parent, artifact in parents if parent is not None and artifact is not None},
+        {key: artifact for key, artifact in parents if artifact is not None},
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session, col, select
 
@@ -12,17 +11,23 @@ from lab.db.engine import writing
 from lab.db.tables import BROKEN, Dataset, Job, JobParent, State, Study, StudyJob
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A planned job; `parents` are keys of other jobs of the same plan."""
+class NewJob(Protocol):
+    """A planned job; `parents` are keys of other jobs of the same plan, `serves` the methods it is for."""
 
-    key: str
-    kind: str
-    method: str
-    spec: dict[str, Any]
-    parents: tuple[str, ...] = ()
-    makes_book: bool = False
-    serves: tuple[str, ...] = field(default=())  # methods; empty: only `method`
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def method(self) -> str: ...  # noqa: D102
+    @property
+    def spec(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def parents(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def makes_book(self) -> bool: ...  # noqa: D102
+    @property
+    def serves(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 def save_dataset(dataset: Dataset) -> None:
@@ -51,7 +56,7 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         ids: dict[str, int] = {}
         for job in jobs:
             ids[job.key] = _find(session, job.key) or _insert(session, job, ids, max_tries, priority)
-            for method in job.serves or (job.method,):
+            for method in job.serves:
                 session.merge(
                     StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book)
                 )

@@ -1,0 +1,95 @@
+"""The lab on this machine: start its queue and its worker, detached, and stop them. Light to import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sqlmodel import select
+
+from lab.db.engine import reading
+from lab.db.migrate import migrate
+from lab.db.tables import Worker
+from lab.errors import LabError
+from lab.settings import load_settings
+from lab.tasks import embedded, queue
+from lab.tasks.identity import is_alive, machine_identity
+
+_START_SECONDS = 30.0
+
+
+def ensure_running() -> bool:
+    """Have the database ready, the queue answering and a worker alive.
+
+    A worker is started only in the embedded lab (no `redis_url`), where nobody else would start one.
+
+    Returns:
+        whether a worker had to be started.
+
+    Raises:
+        LabError: one of them cannot be had.
+    """
+    migrate()
+    if load_settings().redis_url:
+        queue.check_redis()
+        return False
+    embedded.start()
+    with embedded.locked("start-worker"):
+        if local_workers():
+            return False
+        _start_worker()
+        return True
+
+
+def local_workers() -> list[Worker]:
+    """The supervisors of this lab that are alive on this machine."""
+    with reading() as session:
+        here = select(Worker).where(Worker.machine == machine_identity(), Worker.state != "gone")
+        return [worker for worker in session.exec(here) if is_alive(worker)]
+
+
+def log_file() -> Path:
+    """Where a detached worker writes."""
+    return load_settings().artifacts / "worker.log"
+
+
+def _start_worker() -> None:
+    with log_file().open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.tasks"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # it outlives the terminal
+            env=os.environ | {"LAB_ARTIFACTS": str(load_settings().artifacts)},
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while not any(worker.pid == process.pid for worker in local_workers()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise LabError(f"the worker did not start; the end of {log_file()} says why.")
+        time.sleep(0.05)
+
+
+def shut_down() -> int:
+    """Stop this lab's workers on this machine and the embedded queue; running jobs write a checkpoint first.
+
+    Returns:
+        how many workers were stopped.
+    """
+    migrate()
+    workers = local_workers()
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGTERM)
+    deadline = time.monotonic() + load_settings().grace_seconds + 10
+    while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for worker in workers:
+        if is_alive(worker):
+            os.kill(worker.pid, signal.SIGKILL)
+    if not load_settings().redis_url:
+        embedded.stop()
+    return len(workers)
