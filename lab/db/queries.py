@@ -347,3 +347,25 @@ def queue_length(queue: str) -> int:
     with reading() as session:
         wanted = select(func.count()).select_from(Job).where(Job.queue == queue, Job.state == State.READY)
         return session.exec(wanted).one()
+
+
+def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
+    """Method → what its jobs said they cost: train_seconds, parameters, seconds_per_answer."""
+    with reading() as session:
+        wanted = (
+            select(StudyJob.method, Job.kind, Job.spec, Job.result)
+            .join(Job, col(Job.id) == StudyJob.job)
+            .where(StudyJob.study == study, Job.state == State.SUCCEEDED)
+        )
+        found: dict[str, dict[str, Any]] = {}
+        for method, kind, spec, result in session.exec(wanted):
+            cost = found.setdefault(
+                method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None}
+            )
+            if result is None:
+                continue
+            if kind == "train":
+                cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
+            elif kind == "evaluate" and spec["split"] == split:
+                cost["seconds_per_answer"] = result["seconds_per_answer"]
+        return found

@@ -1,0 +1,56 @@
+"""Predictions kept for reading: one JSON line per assistant turn, in the artifact of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from lab.errors import LabError
+
+FILE = "predictions.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One assistant turn: what was said before it, the reference and the model's answer."""
+
+    persona_id: str
+    dialogue_id: str
+    turn: int  # index of the assistant's message in the dialogue
+    task_type: str
+    context: dict[str, object]
+    history: list[dict[str, str]]  # the dialogue's messages before this turn
+    reference: str
+    prediction: str
+    similarity: float  # cosine of the embeddings
+    nll: float  # of the reference's tokens, summed, nats
+    n_tokens: int  # of the reference
+
+
+def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> None:
+    """Write `predictions.jsonl`."""
+    with (folder / FILE).open("wb") as file:
+        for prediction in predictions:
+            file.write(orjson.dumps(asdict(prediction), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def read_predictions(folder: Path, persona_id: str | None = None) -> list[Prediction]:
+    """The predictions of an evaluation, of one persona if named.
+
+    Raises:
+        LabError: the file is missing or damaged.
+    """
+    path = folder / FILE
+    try:
+        with path.open("rb") as file:
+            rows = [orjson.loads(line) for line in file]
+        return [Prediction(**row) for row in rows if persona_id in (None, row["persona_id"])]
+    except FileNotFoundError:
+        raise LabError(
+            f"{path}: the predictions are not there; run their job again with `lab retry`."
+        ) from None
+    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        raise LabError(f"{path}: damaged ({error}); run its job again.") from None

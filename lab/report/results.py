@@ -1,0 +1,186 @@
+"""The results of a study: methods × metrics over personas, each against unified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.db.queries import ScoreRow, StudyRow, costs, scores
+from lab.metrics.aggregate import METRICS
+from lab.metrics.statistics import Comparison, compare, holm, summarise
+
+REFERENCE = "unified"
+MAIN_METRIC = "embedding_similarity"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over personas with its 95% interval (None for a single persona)."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """A method against unified in embedding similarity, persona by persona."""
+
+    difference: float
+    low: float | None
+    high: float | None
+    p: float  # paired t-test
+    p_holm: float  # corrected for the methods of this table
+    improved: float  # share of personas
+    worst_persona: str
+    worst: float  # that persona's difference
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a method costs beside its quality."""
+
+    train_seconds: float | None
+    parameters: int | None  # stored, over all groups
+    seconds_per_answer: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """One row of the table."""
+
+    name: str
+    n_personas: int
+    metrics: dict[str, Estimate]
+    vs_unified: Versus | None
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The table, in the order of the study's methods."""
+
+    study: str
+    dataset: str
+    base: str
+    split: str
+    methods: list[MethodResult]
+
+
+def persona_scores(
+    study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = ""
+) -> dict[str, dict[str, float]]:
+    """Method → persona → score, averaged over seeds."""
+    rows = [row for row in scores(study.id, split, task_type=task_type) if row.metric == metric]
+    return {method: table[metric] for method, table in _tables(rows).items()}
+
+
+def results(study: StudyRow, split: str = "test", task_type: str = "") -> Results:
+    """Everything that is evaluated so far; methods without scores are left out."""
+    tables = _tables(scores(study.id, split, task_type=task_type))
+    reference = tables.get(REFERENCE, {}).get(MAIN_METRIC)
+    compared = {
+        name: compare(table[MAIN_METRIC], reference)
+        for name, table in tables.items()
+        if reference and name != REFERENCE and table.get(MAIN_METRIC, {}).keys() & reference.keys()
+    }
+    corrected = holm({name: comparison.t_p for name, comparison in compared.items()})
+    ledger = costs(study.id, split)
+    methods = [
+        MethodResult(
+            name=name,
+            n_personas=max(len(personas) for personas in table.values()),
+            metrics=_estimates(table),
+            vs_unified=_versus(compared[name], corrected[name]) if name in compared else None,
+            cost=Cost(
+                **ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
+            ),
+        )
+        for name, table in tables.items()
+    ]
+    order = list(study.spec["methods"])
+    methods.sort(key=lambda method: order.index(method.name) if method.name in order else len(order))
+    return Results(study.name, study.dataset_name, study.base, split, methods)
+
+
+def as_json(table: Results) -> dict[str, Any]:
+    """The documented form of `lab results --json`."""
+    return {
+        "study": table.study,
+        "dataset": table.dataset,
+        "base": table.base,
+        "split": table.split,
+        "methods": [
+            {
+                "name": method.name,
+                "n_personas": method.n_personas,
+                "metrics": {
+                    name: {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "n": estimate.n}
+                    for name, estimate in method.metrics.items()
+                },
+                "vs_unified": _versus_json(method.vs_unified),
+                "cost": {
+                    "train_seconds": method.cost.train_seconds,
+                    "parameters": method.cost.parameters,
+                    "seconds_per_answer": method.cost.seconds_per_answer,
+                },
+            }
+            for method in table.methods
+        ],
+    }
+
+
+def _versus_json(versus: Versus | None) -> dict[str, Any] | None:
+    if versus is None:
+        return None
+    return {
+        "difference": versus.difference,
+        "low": versus.low,
+        "high": versus.high,
+        "p": versus.p,
+        "p_holm": versus.p_holm,
+        "improved": versus.improved,
+        "worst": {"persona": versus.worst_persona, "difference": versus.worst},
+    }
+
+
+def _tables(rows: Iterable[ScoreRow]) -> dict[str, dict[str, dict[str, float]]]:
+    """Method → metric → persona → score; several seeds of one persona are averaged."""
+    collected: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for row in rows:
+        personas = collected.setdefault(row.method, {}).setdefault(row.metric, {})
+        personas.setdefault(row.persona_id, []).append(row.value)
+    return {
+        method: {
+            metric: {persona: sum(values) / len(values) for persona, values in personas.items()}
+            for metric, personas in table.items()
+        }
+        for method, table in collected.items()
+    }
+
+
+def _estimates(table: dict[str, dict[str, float]]) -> dict[str, Estimate]:
+    estimates = {}
+    for metric in METRICS:
+        if metric in table:
+            summary = summarise(table[metric], higher_is_better=METRICS[metric].higher_is_better is not False)
+            interval = summary.interval
+            low, high = (interval.low, interval.high) if interval else (None, None)
+            estimates[metric] = Estimate(summary.mean, low, high, summary.n)
+    return estimates
+
+
+def _versus(comparison: Comparison, p_holm: float) -> Versus:
+    interval = comparison.interval
+    return Versus(
+        comparison.difference,
+        interval.low if interval else None,
+        interval.high if interval else None,
+        comparison.t_p,
+        p_holm,
+        comparison.improved,
+        comparison.worst.persona_id,
+        comparison.worst.value,
+    )
