@@ -97,9 +97,7 @@ def unreachable(error: Exception) -> LabError:
     """The one sentence for a database that does not answer; never shows a password."""
     url = make_url(load_settings().database).render_as_string(hide_password=True)
     reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return LabError(
-        f"database {url} cannot be used ({reason}); start it, or correct database_url in settings.toml."
-    )
+    return LabError(f"database {url} cannot be used ({reason}); start it, or correct database_url in settings.toml.")
 
 
 def reading() -> AbstractContextManager[Session]:

@@ -344,9 +344,7 @@ def prioritise(job_id: int, priority: int) -> bool:
 def retry_is_due(job_id: int, attempt: int) -> bool:
     """RETRY_WAIT → READY, by a sweeper that has watched the pause on its own clock."""
     with writing() as session:
-        due = update(Job).where(
-            col(Job.id) == job_id, col(Job.attempt) == attempt, col(Job.state) == State.RETRY_WAIT
-        )
+        due = update(Job).where(col(Job.id) == job_id, col(Job.attempt) == attempt, col(Job.state) == State.RETRY_WAIT)
         return _changed(session, due.values(state=State.READY))
 
 

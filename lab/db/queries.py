@@ -282,9 +282,7 @@ def books(study: int) -> list[MethodBook]:
             .where(StudyJob.study == study, col(StudyJob.makes_book), Job.state == State.SUCCEEDED)
             .order_by(col(Job.id))
         )
-        return [
-            MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)
-        ]
+        return [MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)]
 
 
 def scores(study: int, split: str, *, task_type: str | None = "") -> list[ScoreRow]:
@@ -300,9 +298,7 @@ def scores(study: int, split: str, *, task_type: str | None = "") -> list[ScoreR
         if task_type is not None:
             wanted = wanted.where(Score.task_type == task_type)
         return [
-            ScoreRow(
-                method, score.persona_id, score.task_type, score.metric, score.value, score.n, spec["seed"]
-            )
+            ScoreRow(method, score.persona_id, score.task_type, score.metric, score.value, score.n, spec["seed"])
             for method, score, spec in session.exec(wanted)
             if spec["split"] == split
         ]
@@ -359,9 +355,7 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
         )
         found: dict[str, dict[str, Any]] = {}
         for method, kind, spec, result in session.exec(wanted):
-            cost = found.setdefault(
-                method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None}
-            )
+            cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
             if result is None:
                 continue
             if kind == "train":

@@ -57,9 +57,7 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         for job in jobs:
             ids[job.key] = _find(session, job.key) or _insert(session, job, ids, max_tries, priority)
             for method in job.serves:
-                session.merge(
-                    StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book)
-                )
+                session.merge(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
         return [ids[job.key] for job in jobs]
 
 

@@ -72,9 +72,7 @@ class Study(_Strict):
     methods: tuple[Name, ...] = Field(("base", "unified", "persona"), min_length=1)
     personas: int | None = Field(None, ge=1, description="only the first so many personas")
     dialogues: int | None = Field(None, ge=3, description="only the first so many dialogues of each persona")
-    split: tuple[float, float, float] = Field(
-        (0.6, 0.2, 0.2), description="shares of train, val and test, by time"
-    )
+    split: tuple[float, float, float] = Field((0.6, 0.2, 0.2), description="shares of train, val and test, by time")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     evaluate: tuple[SplitName, ...] = Field(("test",), min_length=1)
     max_new_tokens: int = Field(64, ge=1, le=4096, description="longest answer when evaluating")
@@ -159,8 +157,8 @@ def _check_method(study: Study, name: str, where: str) -> None:
         current = declared[current].on
 
 
-def read_study(path: Path, overrides: dict[str, Any]) -> Study:
-    """A study from a TOML file, with what the command line says on top; the file's stem names it.
+def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) -> Study:
+    """A study from a TOML file, over `defaults` and under `overrides`; the file's stem names it.
 
     Raises:
         LabError: the file is not there, not TOML, or says something that does not fit.
@@ -171,5 +169,4 @@ def read_study(path: Path, overrides: dict[str, Any]) -> Study:
         raise LabError(f"{path}: there is no such study file; check the path.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LabError(f"{path}: this is not a readable TOML file ({error}); mend it.") from None
-    content.setdefault("name", path.stem)
-    return parse_study(content | overrides, str(path))
+    return parse_study({"name": path.stem} | defaults | content | overrides, str(path))

@@ -87,9 +87,5 @@ class ExecutorProcess:
         if code >= 0:
             return f"its executor exited with code {code}"
         name = signal.Signals(-code).name
-        hint = (
-            "; SIGKILL from outside is often the machine running out of memory"
-            if code == -signal.SIGKILL
-            else ""
-        )
+        hint = "; SIGKILL from outside is often the machine running out of memory" if code == -signal.SIGKILL else ""
         return f"its executor was ended by {name}{hint}"

@@ -55,9 +55,7 @@ class _Buffer:
 class Lane:
     """Claims from `queue` for `device`, one job at a time."""
 
-    def __init__(
-        self, queue: str, device: str, owner: str, settings: Settings, on_success: Callable[[], None]
-    ) -> None:
+    def __init__(self, queue: str, device: str, owner: str, settings: Settings, on_success: Callable[[], None]) -> None:
         self.queue = queue
         self.device = device
         self._owner = owner

@@ -72,9 +72,7 @@ def wake(queue: str, jobs: list[int]) -> None:
         for job in jobs:
             _sender(queue).wake(job=job)
     except (RedisError, OSError) as error:
-        logger.warning(
-            "queue %s is out of reach (%s); workers will find the jobs by themselves", queue, error
-        )
+        logger.warning("queue %s is out of reach (%s); workers will find the jobs by themselves", queue, error)
 
 
 def check_redis() -> None:

@@ -62,9 +62,7 @@ class Supervisor:
         with writing() as session:
             session.add(self._row)
         lanes = [*self._lanes, self._chat]
-        consumers = [
-            _LaneConsumer(JobQueue(lane.queue, lane.drain), workers=1, worker_type="thread") for lane in lanes
-        ]
+        consumers = [_LaneConsumer(JobQueue(lane.queue, lane.drain), workers=1, worker_type="thread") for lane in lanes]
         for consumer in consumers:
             consumer.start()
         logger.info("worker %s runs on %s", self._row.id, ", ".join(self._row.devices))
@@ -122,9 +120,7 @@ def _alone_on(devices: list[str]) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LabError(
-                    f"another worker of this lab already has {device}; `lab down` stops it."
-                ) from None
+                raise LabError(f"another worker of this lab already has {device}; `lab down` stops it.") from None
         yield
 
 
@@ -134,9 +130,7 @@ def main() -> None:
     Raises:
         LabError: the database or a device is not to be had.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("huey").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings()

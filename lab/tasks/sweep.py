@@ -57,20 +57,13 @@ class Sweep:
     def _running(self) -> list[tuple[int, int, str, int]]:
         with reading() as session:
             wanted = select(Job.id, Job.attempt, Job.owner, Job.beat).where(Job.state == State.RUNNING)
-            return [
-                (job or 0, attempt, owner or "", beat) for job, attempt, owner, beat in session.exec(wanted)
-            ]
+            return [(job or 0, attempt, owner or "", beat) for job, attempt, owner, beat in session.exec(wanted)]
 
     def _reap_leases(self) -> None:
-        for job, attempt, owner, beat in self._leases.older_than(
-            self._settings.lease_seconds, self._running()
-        ):
+        for job, attempt, owner, beat in self._leases.older_than(self._settings.lease_seconds, self._running()):
             jobs.lose(Lease(job, attempt, owner), seen_beat=beat)
         with reading() as session:
-            alive = [
-                (worker.id, worker.beat)
-                for worker in session.exec(select(Worker).where(Worker.state != "gone"))
-            ]
+            alive = [(worker.id, worker.beat) for worker in session.exec(select(Worker).where(Worker.state != "gone"))]
         _gone([worker for worker, _ in self._workers.older_than(self._settings.lease_seconds, alive)])
 
     def _reap_local_dead(self) -> None:

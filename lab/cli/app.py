@@ -1,0 +1,48 @@
+"""The verbs, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab.cli import chat, data, jobs, machine, results, run
+
+app = typer.Typer(
+    name="lab",
+    help="Does personalising a small language model beat one model trained on everybody? "
+    "Without a command, opens the screen.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data", help="Import, generate, check and show data sets.")
+app.command()(run.run)
+app.command()(run.wait)
+app.command(name="jobs")(jobs.jobs)
+app.command()(jobs.logs)
+app.command()(jobs.cancel)
+app.command()(jobs.retry)
+app.command(name="results")(results.results)
+app.command(name="chat")(chat.chat)
+app.command()(machine.up)
+app.command()(machine.down)
+app.command()(machine.status)
+app.command()(machine.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def screen(
+    context: typer.Context,
+    low_bandwidth: Annotated[bool, typer.Option(help="Redraw less often, for a slow line.")] = False,
+    no_mouse: Annotated[bool, typer.Option(help="Leave the mouse to the terminal.")] = False,
+) -> None:
+    """Open the screen. Leaving it stops nothing."""
+    if context.invoked_subcommand is not None:
+        return
+    from lab.tasks.local import ensure_running
+
+    ensure_running()
+    from lab.tui.app import run as run_screen
+
+    run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse)

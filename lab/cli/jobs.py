@@ -1,0 +1,96 @@
+"""`lab jobs|logs|cancel|retry`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from lab.cli.output import console, duration, number, print_json, table
+from lab.db import jobs as moves
+from lab.db.migrate import migrate
+from lab.db.queries import get_job, get_study, job_log, list_jobs
+from lab.db.tables import TERMINAL, State
+from lab.errors import LabError
+
+JobIds = Annotated[list[int], typer.Argument(help="Job ids, from `lab jobs`.")]
+
+
+def jobs(
+    study: Annotated[str | None, typer.Argument(help="Only this study's jobs.")] = None,
+    json: Annotated[bool, typer.Option(help="Print as JSON.")] = False,
+) -> None:
+    """List the jobs, newest first."""
+    migrate()
+    rows = list_jobs(get_study(study).id if study else None)
+    if json:
+        print_json([asdict(row) for row in rows])
+        return
+    if not rows:
+        console.print("no jobs yet; `lab run` queues some.")
+        return
+    shown = table("id", "kind", "method", "state", "progress", "eta", "loss", "val", "tries", "worker", "note")
+    for row in rows:
+        waits = f"waits for {', '.join(map(str, row.waits_for))}" if row.state is State.BLOCKED else row.note
+        shown.add_row(
+            str(row.id), row.kind, row.method, str(row.state), f"{row.progress:.0%}",
+            duration(row.eta_seconds) if row.state is State.RUNNING else "",
+            number(row.loss), number(row.val_loss), str(row.tries),
+            f"{row.owner.split(':')[0]} {row.device}" if row.owner else "", row.error or waits,
+        )  # fmt: skip
+    console.print(shown)
+
+
+def logs(
+    job: Annotated[int, typer.Argument(help="Job id, from `lab jobs`.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and print new lines.")] = False,
+    json: Annotated[bool, typer.Option(help="Print as JSON.")] = False,
+) -> None:
+    """Print a job's log."""
+    migrate()
+    last = 0
+    get_job(job)
+    while True:
+        lines = job_log(job, after=last)
+        last = lines[-1].id if lines else last
+        if json:
+            print_json([asdict(line) for line in lines])
+            return
+        for line in lines:
+            console.print(f"{line.at.astimezone():%H:%M:%S} {line.text}", markup=False)
+        if not follow or get_job(job).row.state in TERMINAL:
+            return
+        time.sleep(0.5)
+
+
+def cancel(ids: JobIds, json: Annotated[bool, typer.Option(help="Print as JSON.")] = False) -> None:
+    """Cancel jobs; what waits for them is skipped."""
+    migrate()
+    _apply(ids, "cancel", json)
+
+
+def retry(ids: JobIds, json: Annotated[bool, typer.Option(help="Print as JSON.")] = False) -> None:
+    """Try failed, dead or cancelled jobs again, from their checkpoint."""
+    from lab.tasks.local import ensure_running
+
+    ensure_running()
+    _apply(ids, "retry", json)
+
+
+def _apply(ids: list[int], verb: str, json: bool) -> None:
+    states: dict[int, State] = {}
+    for job in ids:
+        before = get_job(job).row.state
+        after = moves.cancel(job) if verb == "cancel" else moves.retry(job)
+        if after is None:
+            hint = "only failed, dead and cancelled jobs can be tried again" if verb == "retry" else "it has ended"
+            raise LabError(f"job {job} is {before}; {hint}.")
+        states[job] = after
+    if json:
+        print_json({str(job): state for job, state in states.items()})
+        return
+    for job, state in states.items():
+        asked = "asked to stop" if verb == "cancel" and state is State.RUNNING else str(state)
+        console.print(f"job {job}: {asked}")

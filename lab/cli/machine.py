@@ -1,0 +1,151 @@
+"""`lab up|down|status|doctor`: the processes of this machine and whether all is well."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lab.cli.output import console, print_json, table
+from lab.db.migrate import migrate
+from lab.db.queries import list_studies, list_workers, queue_length
+from lab.db.tables import UNFINISHED, State
+from lab.errors import LabError
+from lab.settings import load_settings
+
+Json = Annotated[bool, typer.Option(help="Print as JSON.")]
+_ENOUGH_DISK = 2 << 30  # bytes: a base model and a study's adapters
+
+
+def up(json: Json = False) -> None:
+    """Start this lab's queue and worker on this machine, detached."""
+    from lab.tasks.local import ensure_running, log_file
+
+    started = ensure_running()
+    if json:
+        print_json({"started": started, "log": str(log_file())})
+        return
+    console.print("a worker runs" if not started else f"started a worker; it writes {log_file()}", soft_wrap=True)
+
+
+def down(json: Json = False) -> None:
+    """Stop this lab's worker and queue on this machine; running jobs write a checkpoint and go on later."""
+    from lab.tasks.local import shut_down
+
+    stopped = shut_down()
+    if json:
+        print_json({"stopped": stopped})
+        return
+    console.print(f"stopped {stopped} worker(s); unfinished jobs go on with the next `lab up`.")
+
+
+def status(json: Json = False) -> None:
+    """Workers, queue and studies at a glance."""
+    migrate()
+    studies, workers = list_studies(), list_workers()
+    if json:
+        print_json(
+            {
+                "workers": [
+                    {"id": w.id, "host": w.host, "devices": w.devices, "state": w.state, "usage": w.usage}
+                    for w in workers
+                ],
+                "ready": queue_length("work"),
+                "studies": [
+                    {"name": s.name, "dataset": s.dataset_name, "base": s.base, "jobs": dict(s.counts)} for s in studies
+                ],
+            }
+        )
+        return
+    if not workers:
+        console.print("no worker is alive; `lab up` starts one.")
+    for worker in workers:
+        console.print(f"worker {worker.host} on {', '.join(worker.devices)} ({worker.state}, pid {worker.pid})")
+    console.print(f"{queue_length('work')} job(s) ready to run")
+    shown = table(
+        "study",
+        "data",
+        "base",
+        "done",
+        "running",
+        "waiting",
+        "broken",
+        right=("done", "running", "waiting", "broken"),
+    )
+    for study in studies:
+        count = study.counts
+        done, running = count.get(State.SUCCEEDED, 0), count.get(State.RUNNING, 0)
+        waiting = sum(count.get(state, 0) for state in UNFINISHED) - running
+        broken = study.n_jobs - done - running - waiting
+        shown.add_row(
+            study.name,
+            study.dataset_name,
+            study.base,
+            f"{done}/{study.n_jobs}",
+            str(running),
+            str(waiting),
+            str(broken),
+        )
+    if studies:
+        console.print(shown)
+
+
+def doctor(json: Json = False) -> None:
+    """Check settings, disk, database, queue and worker; exit code 1 if something is wrong."""
+    checks: dict[str, Callable[[], str]] = {
+        "settings": _settings,
+        "disk": _disk,
+        "database": _database,
+        "queue": _queue,
+        "worker": _worker,
+    }
+    found: dict[str, tuple[bool, str]] = {}
+    for name, check in checks.items():
+        try:
+            found[name] = (True, check())
+        except LabError as error:
+            found[name] = (False, str(error))
+    if json:
+        print_json({name: {"ok": ok, "says": says} for name, (ok, says) in found.items()})
+    else:
+        for name, (ok, says) in found.items():
+            console.print(f"{'[green]ok[/]  ' if ok else '[red]bad[/] '} {name:<9} {says}", soft_wrap=True)
+    if not all(ok for ok, _ in found.values()):
+        raise typer.Exit(1)
+
+
+def _settings() -> str:
+    settings = load_settings()
+    return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}, base {settings.base}"
+
+
+def _disk() -> str:
+    folder = load_settings().artifacts
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < _ENOUGH_DISK:
+        raise LabError(f"{folder}: only {free >> 20} MiB free; make room or choose other artifacts.")
+    return f"{free >> 30} GiB free"
+
+
+def _database() -> str:
+    migrate()
+    return "PostgreSQL" if load_settings().database_url else f"SQLite, {load_settings().artifacts / 'lab.db'}"
+
+
+def _queue() -> str:
+    from lab.tasks import embedded, queue
+
+    if not load_settings().redis_url and not embedded.is_running():
+        return "embedded, not running (`lab up` starts it)"
+    queue.check_redis()
+    return (load_settings().redis_url and "answers") or "embedded, answers"
+
+
+def _worker() -> str:
+    workers = list_workers()
+    if not workers:
+        return "none alive (`lab up` starts one here)"
+    return "; ".join(f"{worker.host} on {', '.join(worker.devices)}" for worker in workers)

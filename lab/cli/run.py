@@ -1,0 +1,151 @@
+"""`lab run` and `lab wait`: plan a study, queue its jobs, watch them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from lab.cli.output import console, duration, number, print_json, table
+from lab.cli.results import print_results
+from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
+from lab.db.tables import BROKEN, UNFINISHED, State
+from lab.errors import LabError
+
+_WATCH_SECONDS = 0.5
+
+
+def run(
+    study: Annotated[Path | None, typer.Argument(help="A study file (TOML); options win over it.")] = None,
+    data: Annotated[str | None, typer.Option(help="An imported data set, a folder or a hub name.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model: a hub name, a path or smollm2-135m.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Methods, with commas between.")] = None,
+    personas: Annotated[int | None, typer.Option(help="Only the first so many personas.")] = None,
+    dialogues: Annotated[int | None, typer.Option(help="Only the first so many dialogues of each.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+    watch: Annotated[bool, typer.Option(help="Stay, show progress, print the results at the end.")] = False,
+    json: Annotated[bool, typer.Option(help="Print the study and its job ids as JSON.")] = False,
+) -> None:
+    """Queue a study: its jobs run whether or not anybody watches."""
+    from lab.tasks.local import ensure_running
+    from lab.tasks.submit import submit
+
+    overrides: dict[str, Any] = {
+        "name": name,
+        "data": data,
+        "base": base,
+        "methods": [method.strip() for method in methods.split(",") if method.strip()] if methods else None,
+        "personas": personas,
+        "dialogues": dialogues,
+    }
+    ensure_running()
+    row, jobs = submit(study, {key: value for key, value in overrides.items() if value is not None})
+    if json and not watch:
+        print_json({"study": row.name, "jobs": jobs})
+        return
+    if not json:
+        console.print(f"study [bold]{row.name}[/]: {len(jobs)} jobs on {row.dataset_name}, base {row.base}")
+    if watch:
+        _watch(row, quiet=json)
+        _finish(row, json)
+    else:
+        console.print("watch it with `lab` or `lab wait`; closing the terminal stops nothing.")
+
+
+def wait(
+    study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
+    json: Annotated[bool, typer.Option(help="Print the results as JSON at the end.")] = False,
+) -> None:
+    """Wait until a study has ended, showing its progress; exit code 1 if a job of it failed."""
+    from lab.db.migrate import migrate
+
+    migrate()
+    row = get_study(study)
+    _watch(row, quiet=json)
+    _finish(row, json)
+
+
+def _watch(study: StudyRow, *, quiet: bool) -> None:
+    """Show progress until every job has ended; without a terminal, a line for each change."""
+    if quiet or not console.is_terminal:
+        _watch_lines(study, quiet)
+        return
+    try:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            while True:
+                jobs = list_jobs(study.id)
+                live.update(_progress_table(jobs))
+                if not _unfinished(jobs):
+                    return
+                time.sleep(_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        console.print(f"left; the jobs go on. Come back with `lab wait {study.name}`.")
+        sys.exit(130)
+
+
+def _watch_lines(study: StudyRow, quiet: bool) -> None:
+    said: dict[int, tuple[State, int]] = {}
+    while True:
+        jobs = list_jobs(study.id)
+        for job in reversed(jobs):
+            tenth = (job.state, int(job.progress * 4))
+            if not quiet and said.get(job.id) != tenth and job.state is not State.BLOCKED:
+                console.print(_line(job))
+            said[job.id] = tenth
+        if not _unfinished(jobs):
+            return
+        time.sleep(_WATCH_SECONDS)
+
+
+def _unfinished(jobs: list[JobRow]) -> bool:
+    return any(job.state in UNFINISHED for job in jobs)
+
+
+def _line(job: JobRow) -> str:
+    eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds and job.state is State.RUNNING else ""
+    loss = f", loss {job.loss:.3f}" if job.loss is not None else ""
+    tail = job.error or ""
+    return f"{job.id:>4} {job.kind:<9} {job.method:<12} {job.state:<10} {job.progress:4.0%}{eta}{loss} {tail}".rstrip()
+
+
+def _progress_table(jobs: list[JobRow]) -> Table:
+    shown = table("id", "kind", "method", "state", "progress", "eta", "step", "loss", "val", "note")
+    for job in reversed(jobs):
+        filled = round(job.progress * 12)
+        step = f"{job.step}/{job.total_steps}" if job.total_steps else ""
+        note = job.error or job.note
+        if job.state is State.BLOCKED:
+            note = f"waits for {', '.join(map(str, job.waits_for))}"
+        elif job.state is State.READY and not list_workers():
+            note = "no worker is alive: `lab up` starts one"
+        shown.add_row(
+            str(job.id),
+            job.kind,
+            job.method,
+            str(job.state),
+            f"{'█' * filled}{'░' * (12 - filled)} {job.progress:4.0%}",
+            duration(job.eta_seconds) if job.state is State.RUNNING else "",
+            step,
+            number(job.loss),
+            number(job.val_loss),
+            note,
+        )
+    return shown
+
+
+def _finish(study: StudyRow, json: bool) -> None:
+    broken = [job for job in list_jobs(study.id) if job.state in BROKEN]
+    print_results(
+        get_study(study.name), "test" if "test" in study.spec["evaluate"] else study.spec["evaluate"][0], json
+    )
+    if broken:
+        worst = broken[-1]
+        why = worst.error or f"it is {worst.state}"
+        raise LabError(
+            f"{len(broken)} job(s) did not succeed; the first, {worst.id} ({worst.kind} {worst.method}): {why}"
+        )

@@ -1,0 +1,59 @@
+"""One chat answer, streamed, with the weights that gave it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lab.errors import LabError
+from lab.methods.prompt import to_messages
+from lab.methods.recipe import Recipe, read_book
+from lab.metrics.actions import parse_actions
+from lab.models.serve import Row
+from lab.tasks import warm
+from lab.tasks.context import JobContext
+from lab.tasks.executor import JobStopped
+from lab.tasks.messages import Done
+
+
+def run(context: JobContext) -> Done:
+    """Answer the last message of the conversation under the persona's recipe."""
+    spec = context.spec
+    recipe = _recipe(context)
+    began = time.monotonic()
+    server = warm.resident(context, [recipe])
+    row = Row(to_messages(spec["context"], spec["messages"]), warm.adapter_ids(recipe))
+    text, first, pieces = "", None, 0
+    for piece in server.stream(row, spec["max_new_tokens"], context.should_stop):
+        first = first if first is not None else time.monotonic() - began
+        text += piece
+        pieces += 1
+        context.answer(text)
+    info = _info(recipe, text) | {
+        "first_token_seconds": first,
+        "seconds": time.monotonic() - began,
+        "n_pieces": pieces,
+    }
+    context.answer(text, info)
+    if context.should_stop():
+        raise JobStopped
+    return Done("", info)
+
+
+def _recipe(context: JobContext) -> Recipe:
+    book = read_book(context.root / context.spec["book"])
+    persona = context.spec["persona"]
+    if persona not in book:
+        raise LabError(f"persona '{persona}' is not part of this study; choose one of its {len(book)} personas.")
+    return book[persona]
+
+
+def _info(recipe: Recipe, text: str) -> dict[str, Any]:
+    return {
+        "base": recipe.base,
+        "adapters": [{"name": adapter.name, "digest": adapter.digest} for adapter in recipe.adapters],
+        "actions": [
+            {"device": action.device, "parameter": action.parameter, "value": action.value}
+            for action in sorted(parse_actions(text), key=str)
+        ],
+    }

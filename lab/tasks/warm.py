@@ -1,0 +1,79 @@
+"""What an executor keeps between jobs: the base model, its resident adapters and the embedder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.methods.recipe import AdapterRef, Recipe
+from lab.models.base import BaseModel, load_base
+from lab.models.embedder import Embedder
+from lab.models.peft_format import load_peft
+from lab.models.serve import Resident
+from lab.tasks.context import JobContext
+from lab.tasks.messages import Progress
+
+
+@dataclass
+class _Held:
+    key: tuple[str, str, str]
+    base: BaseModel
+    resident: Resident
+    loaded: dict[str, str] = field(default_factory=dict)  # digest → id in `resident`
+
+
+_held: _Held | None = None
+_embedder: Embedder | None = None
+
+
+def _hold(context: JobContext) -> _Held:
+    global _held
+    assignment = context.assignment
+    dtype = context.spec["dtype"] if context.spec["dtype"] != "auto" else assignment.dtype
+    key = (context.spec["base"], assignment.device, dtype)
+    if _held is None or _held.key != key:
+        _held = None  # free the old model before the new one takes its place
+        context.progress(Progress(note=f"loading {key[0]}"))
+        base = load_base(key[0], key[1], key[2], Path(assignment.cache), context.log)
+        _held = _Held(key, base, Resident(base))
+        context.log(f"{key[0]} on {base.device}, {str(base.dtype).removeprefix('torch.')}")
+    return _held
+
+
+def base_model(context: JobContext) -> BaseModel:
+    """The job's base model, loaded once for all jobs that name it."""
+    return _hold(context).base
+
+
+def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
+    """The server of the job's base model, holding every adapter that `recipes` name."""
+    held = _hold(context)
+    for recipe in recipes:
+        for adapter in recipe.adapters:
+            if adapter.digest not in held.loaded:
+                held.loaded[adapter.digest] = held.resident.add(_load(context, adapter))
+    return held.resident
+
+
+def adapter_ids(recipe: Recipe) -> tuple[tuple[str, float], ...]:
+    """A recipe's adapters as `lab.models.serve.Row` wants them; each must be resident."""
+    assert _held is not None, "resident() comes first"
+    return tuple((_held.loaded[adapter.digest], adapter.weight) for adapter in recipe.adapters)
+
+
+def _load(context: JobContext, reference: AdapterRef):  # type: ignore[no-untyped-def]
+    folder = context.root / reference.folder
+    adapter = load_peft(folder)
+    if adapter.digest() != reference.digest:
+        raise LabError(f"{folder}: these are not the weights that were trained; run the training job again.")
+    return adapter
+
+
+def embedder(context: JobContext) -> Embedder:
+    """The sentence embedder for similarity."""
+    global _embedder
+    if _embedder is None:
+        context.progress(Progress(note="loading the sentence embedder"))
+        _embedder = Embedder(cache=Path(context.assignment.cache), device=context.assignment.device)
+    return _embedder
