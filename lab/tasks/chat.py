@@ -11,8 +11,7 @@ from lab.methods.recipe import Recipe, read_book
 from lab.metrics.actions import parse_actions
 from lab.models.serve import Row
 from lab.tasks import warm
-from lab.tasks.context import JobContext
-from lab.tasks.executor import JobStopped
+from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.messages import Done
 
 

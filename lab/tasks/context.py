@@ -21,6 +21,10 @@ from lab.tasks.messages import (
 _PROGRESS_SECONDS = 0.25  # no reader looks more often
 
 
+class JobStopped(Exception):  # noqa: N818  (it is no error)
+    """The job stopped at a safe point because it was told to."""
+
+
 class JobContext:
     """One attempt at one job, in the executor."""
 

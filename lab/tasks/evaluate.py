@@ -18,8 +18,7 @@ from lab.metrics.turns import TurnScores, score_turn
 from lab.models.serve import Resident, Row
 from lab.report.predictions import Prediction, write_predictions
 from lab.tasks import warm
-from lab.tasks.context import JobContext
-from lab.tasks.executor import JobStopped
+from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.material import Material, chat_messages, material
 from lab.tasks.messages import Done, Progress
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Protocol
 import orjson
 
 from lab.errors import LabError
-from lab.tasks.context import JobContext
+from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.manifest import write_manifest
 from lab.tasks.messages import Assignment, Done, Event, Failed, Log, Stopped, encode_event
 
@@ -32,10 +32,6 @@ KINDS = {
     "evaluate": "lab.tasks.evaluate",
     "chat": "lab.tasks.chat",
 }
-
-
-class JobStopped(Exception):  # noqa: N818  (it is no error)
-    """The job stopped at a safe point because it was told to."""
 
 
 class JobModule(Protocol):

@@ -17,8 +17,7 @@ from lab.models.peft_format import load_peft, save_peft
 from lab.models.train import train_groups
 from lab.models.training import GroupData, GroupResult, Stopped, TrainConfig, TrainEvent
 from lab.tasks import warm
-from lab.tasks.context import JobContext
-from lab.tasks.executor import JobStopped
+from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.material import Material, chat_messages, material
 from lab.tasks.messages import Done, Progress
 

@@ -9,6 +9,7 @@ from lab.errors import LabError
 from lab.methods.recipe import AdapterRef, Recipe
 from lab.models.base import BaseModel, load_base
 from lab.models.embedder import Embedder
+from lab.models.lora import Adapter
 from lab.models.peft_format import load_peft
 from lab.models.serve import Resident
 from lab.tasks.context import JobContext
@@ -23,22 +24,26 @@ class _Held:
     loaded: dict[str, str] = field(default_factory=dict)  # digest → id in `resident`
 
 
-_held: _Held | None = None
-_embedder: Embedder | None = None
+@dataclass
+class _Warm:
+    held: _Held | None = None
+    embedder: Embedder | None = None
+
+
+_WARM = _Warm()
 
 
 def _hold(context: JobContext) -> _Held:
-    global _held
     assignment = context.assignment
     dtype = context.spec["dtype"] if context.spec["dtype"] != "auto" else assignment.dtype
     key = (context.spec["base"], assignment.device, dtype)
-    if _held is None or _held.key != key:
-        _held = None  # free the old model before the new one takes its place
+    if _WARM.held is None or _WARM.held.key != key:
+        _WARM.held = None  # free the old model before the new one takes its place
         context.progress(Progress(note=f"loading {key[0]}"))
         base = load_base(key[0], key[1], key[2], Path(assignment.cache), context.log)
-        _held = _Held(key, base, Resident(base))
+        _WARM.held = _Held(key, base, Resident(base))
         context.log(f"{key[0]} on {base.device}, {str(base.dtype).removeprefix('torch.')}")
-    return _held
+    return _WARM.held
 
 
 def base_model(context: JobContext) -> BaseModel:
@@ -50,20 +55,21 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     """The server of the job's base model, holding every adapter that `recipes` name."""
     held = _hold(context)
     for recipe in recipes:
-        for adapter in recipe.adapters:
-            if adapter.digest not in held.loaded:
-                held.loaded[adapter.digest] = held.resident.add(_load(context, adapter))
+        for reference in recipe.adapters:
+            if reference.digest not in held.loaded:
+                held.loaded[reference.digest] = held.resident.add(_load(context.root, reference))
     return held.resident
 
 
 def adapter_ids(recipe: Recipe) -> tuple[tuple[str, float], ...]:
     """A recipe's adapters as `lab.models.serve.Row` wants them; each must be resident."""
-    assert _held is not None, "resident() comes first"
-    return tuple((_held.loaded[adapter.digest], adapter.weight) for adapter in recipe.adapters)
+    assert _WARM.held is not None, "resident() comes first"
+    loaded = _WARM.held.loaded
+    return tuple((loaded[reference.digest], reference.weight) for reference in recipe.adapters)
 
 
-def _load(context: JobContext, reference: AdapterRef):  # type: ignore[no-untyped-def]
-    folder = context.root / reference.folder
+def _load(root: Path, reference: AdapterRef) -> Adapter:
+    folder = root / reference.folder
     adapter = load_peft(folder)
     if adapter.digest() != reference.digest:
         raise LabError(f"{folder}: these are not the weights that were trained; run the training job again.")
@@ -72,8 +78,7 @@ def _load(context: JobContext, reference: AdapterRef):  # type: ignore[no-untype
 
 def embedder(context: JobContext) -> Embedder:
     """The sentence embedder for similarity."""
-    global _embedder
-    if _embedder is None:
+    if _WARM.embedder is None:
         context.progress(Progress(note="loading the sentence embedder"))
-        _embedder = Embedder(cache=Path(context.assignment.cache), device=context.assignment.device)
-    return _embedder
+        _WARM.embedder = Embedder(cache=Path(context.assignment.cache), device=context.assignment.device)
+    return _WARM.embedder
