@@ -1,0 +1,39 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up all it needs, once.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check install clean-env
+
+demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine
+	$(BIN)/python -m lab.models.offline
+	$(BIN)/python docs/demo.py
+
+test: $(VENV)/installed-dev ## every test, on real parts
+	$(BIN)/python -m lab.models.offline
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## style, types and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(VENV)/installed ## only the program: then `.venv/bin/lab`
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Persona Lab needs Python 3.11 or newer; call make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml $(VENV)/installed
+	$(PIP) install --quiet --editable '.[dev]'
+	touch $@
+
+clean-env: ## remove the virtual environment
+	rm -rf $(VENV)
