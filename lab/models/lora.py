@@ -2,8 +2,8 @@
 
     y = base(x) + s · (x Aᵀ) Bᵀ          A [r, in], B [out, r], s = alpha / r
 
-`GroupedLinear` computes it for N groups in one batch: the rows of a batch are N equal runs of rows, run n
-uses pair n. Training sets N groups' trainable pairs, serving sets one pair per row: one code path.
+`GroupedLinear` computes it for N groups in one batch: the batch is N runs, run n uses pair n. Serving sets
+one pair per row (equal runs), training a trainable pair per group (runs of any length): one code path.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.errors import LabError
+from lab.models.ragged import Runs
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class LoraConfig:
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not self.targets:
-            raise LabError(
-                f"LoRA needs rank ≥ 1 and a target layer; got rank {self.rank}, targets {self.targets}."
-            )
+            raise LabError(f"LoRA needs rank ≥ 1 and a target layer; got rank {self.rank}, targets {self.targets}.")
         if not 0.0 <= self.dropout < 1.0:
             raise LabError(f"LoRA dropout must be in [0, 1); got {self.dropout}.")
 
@@ -47,27 +46,30 @@ class LoraConfig:
 class Factors:
     """One adapted layer's pairs for N groups (or N rows): y += scale · (dropout(x) Aᵀ) Bᵀ.
 
-    `scale` is one number, or one per pair [N]. `dropout` maps x [N, rows/N, t, in] to the same shape.
+    `scale` is one number, or one per pair [N]. `dropout` maps x [N, m, in] to the same shape. Without `runs`
+    the batch is N equal runs of rows; with them, its tokens end to end are N runs of these lengths.
     """
 
     a: Tensor  # [N, r, in]
     b: Tensor  # [N, out, r]
     scale: float | Tensor
     dropout: Callable[[Tensor], Tensor] | None = None
+    runs: Runs | None = None
 
     def add_to(self, y: Tensor, x: Tensor) -> Tensor:
-        """Return y + s · (x Aᵀ) Bᵀ for y [rows, ..., out], x [rows, ..., in]; rows must divide by N."""
-        n = self.a.shape[0]
+        """Return y + s · (x Aᵀ) Bᵀ for y [rows, ..., out] and x [rows, ..., in]."""
+        n, width = self.a.shape[0], x.shape[-1]
+        # [N, m, in]
+        x = x.reshape(n, -1, width) if self.runs is None else self.runs.pad(x.reshape(-1, width))
         if self.dropout is not None:
-            x = self.dropout(x.view(n, -1, *x.shape[1:]))
-        x = x.reshape(n, -1, x.shape[-1])  # [N, m, in]
-        a, b = self.a.to(x.dtype), self.b.to(x.dtype)
-        low = torch.bmm(x, a.mT)  # [N, m, r]
-        flat = y.reshape(n, -1, y.shape[-1])  # [N, m, out]
-        if isinstance(self.scale, Tensor):
-            low = low * self.scale.to(low.dtype).view(n, 1, 1)
-            return torch.baddbmm(flat, low, b.mT).view_as(y)
-        return torch.baddbmm(flat, low, b.mT, alpha=self.scale).view_as(y)
+            x = self.dropout(x)
+        low = torch.bmm(x, self.a.to(x.dtype).mT)  # [N, m, r]
+        scale = self.scale.to(low.dtype).view(n, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        low = low * scale
+        b = self.b.to(x.dtype).mT  # [N, r, out]
+        if self.runs is None:
+            return torch.baddbmm(y.reshape(n, -1, y.shape[-1]), low, b).view_as(y)
+        return y + self.runs.unpad(torch.bmm(low, b)).view_as(y)
 
 
 class GroupedLinear(nn.Module):

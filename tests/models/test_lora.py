@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lab.errors import LabError
 from lab.models.lora import Adapter, Factors, GroupedLinear, LoraConfig, attach, clear, concatenate
+from lab.models.ragged import Runs
 
 
 class Block(nn.Module):
@@ -129,3 +130,14 @@ def test_the_digest_names_what_the_adapter_computes() -> None:
     assert random_adapter(1, alpha=3.0).digest() != one.digest()
     same.b["layers.0.q_proj"][0, 0] += 1e-6
     assert same.digest() != one.digest()
+
+
+def test_runs_of_tokens_of_any_length_use_their_own_pair() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(6, 4)
+    layer = GroupedLinear(linear)
+    x = torch.randn(1, 9, 6)
+    a, b, sizes = torch.randn(3, 2, 6), torch.randn(3, 4, 2), [2, 6, 1]
+    layer.factors = (Factors(a, b, 0.5, runs=Runs(sizes)),)
+    expected = [linear(run) + 0.5 * run @ a[g].T @ b[g].T for g, run in enumerate(x[0].split(sizes))]
+    torch.testing.assert_close(layer(x)[0], torch.cat(expected))

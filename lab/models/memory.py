@@ -1,0 +1,31 @@
+"""How many tokens may share one forward and backward pass."""
+
+from __future__ import annotations
+
+import psutil
+import torch
+from transformers import PreTrainedModel
+
+_FASTEST = {"cpu": 2048, "cuda": 65536}  # above this a longer wave only costs memory
+_SHARE = 0.6  # of what is free, for activations
+
+
+def tokens_at_once(model: PreTrainedModel) -> int:
+    """Tokens of a training wave that fit into the device's free memory, by an estimate on the high side.
+
+    Per layer and token a frozen decoder keeps about 16 vectors of the hidden width (norms in float32, queries,
+    keys, values, residuals, the low-rank inputs) and 5 of the inner width for the backward pass.
+    """
+    config = model.config.get_text_config()
+    width = config.hidden_size
+    inner = getattr(config, "intermediate_size", None) or 4 * width
+    size = torch.finfo(model.dtype).bits // 8
+    per_token: int = config.num_hidden_layers * (16 * width + 5 * inner) * size
+    return max(1, min(_FASTEST.get(model.device.type, 8192), int(_free(model.device) * _SHARE) // per_token))
+
+
+def _free(device: torch.device) -> int:
+    if device.type == "cuda":
+        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + reusable
+    return int(psutil.virtual_memory().available)

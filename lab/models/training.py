@@ -1,0 +1,99 @@
+"""What goes into grouped training and what comes out of it, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.errors import LabError
+from lab.models.batching import Example
+from lab.models.lora import Adapter
+
+EventKind = Literal["step", "val", "finished", "checkpoint"]
+
+
+class Stopped(Exception):  # noqa: N818  (nothing went wrong)
+    """Training was asked to stop and did; the checkpoint, where there is one, is written."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Hyperparameters of one group, as published. All but the last three decide the result."""
+
+    epochs: int = 3
+    batch_size: int = 4
+    learning_rate: float = 5e-4
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    seed: int = 0
+    eval_every: int | None = None  # steps; None: at the end of each epoch
+    patience: int | None = None  # evaluations without a better val loss before a group stops; None: never
+    in_flight: int | None = None  # groups that share a forward pass; None: what fits into memory
+    checkpoint_steps: int | None = None  # a checkpoint every so many waves, beside the one by time
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "batch_size", "eval_every", "patience", "in_flight", "checkpoint_steps")
+        for name in positive:
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise LabError(f"Training: {name} must be at least 1; got {value}.")
+        if self.learning_rate <= 0 or self.max_grad_norm <= 0 or not 0 <= self.warmup_ratio <= 1:
+            raise LabError("Training: learning_rate and max_grad_norm must be > 0, warmup_ratio in [0, 1].")
+
+
+@dataclass(frozen=True, eq=False)
+class GroupData:
+    """One group: its examples, and what it is trained on top of (`under` stays frozen)."""
+
+    name: str
+    train: Sequence[Example]
+    val: Sequence[Example] = ()
+    learning_rate: float | None = None
+    under: Adapter | None = None
+
+
+@dataclass(frozen=True)
+class TrainEvent:
+    """Something happened to a group, or (`checkpoint`) to the run as a whole."""
+
+    kind: EventKind
+    group: str | None
+    step: int  # the group's own; the run's waves for a checkpoint
+    total_steps: int
+    fraction: float  # of the whole run, by tokens
+    tokens_per_second: float  # training, padding not counted, since the run began
+    padding: float  # share of the computed tokens
+    train_loss: float | None = None
+    val_loss: float | None = None
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class GroupResult:
+    """One trained group. The adapter is the best on val, or the last where there is no val."""
+
+    name: str
+    adapter: Adapter
+    steps: int
+    best_step: int
+    val_loss: float | None
+    train_loss: float  # mean over the last epoch's steps
+    stopped_early: bool
+    tokens: int  # trained on
+    seconds: float  # its share, by tokens, of the waves it was in
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """Cost of the whole run, and the digest of the one adapter that all groups started from."""
+
+    groups: int
+    init_digest: str
+    parameters: int  # per group
+    tokens: int
+    seconds: float
+    tokens_per_second: float
+    padding: float
