@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lab.cli.output import console, duration, number, print_json, table
 from lab.cli.results import print_results
+from lab.db.migrate import migrate
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
 from lab.db.tables import BROKEN, UNFINISHED, State
 from lab.errors import LabError
@@ -34,6 +35,7 @@ def run(
     """Queue a study: its jobs run whether or not anybody watches."""
     from lab.tasks.local import ensure_running
     from lab.tasks.submit import submit
+    from lab.tasks.sweep import ring
 
     overrides: dict[str, Any] = {
         "name": name,
@@ -43,8 +45,10 @@ def run(
         "personas": personas,
         "dialogues": dialogues,
     }
-    ensure_running()
+    migrate()
     row, jobs = submit(study, {key: value for key, value in overrides.items() if value is not None})
+    ensure_running()
+    ring()
     if json and not watch:
         print_json({"study": row.name, "jobs": jobs})
         return
@@ -62,8 +66,6 @@ def wait(
     json: Annotated[bool, typer.Option(help="Print the results as JSON at the end.")] = False,
 ) -> None:
     """Wait until a study has ended, showing its progress; exit code 1 if a job of it failed."""
-    from lab.db.migrate import migrate
-
     migrate()
     row = get_study(study)
     _watch(row, quiet=json)

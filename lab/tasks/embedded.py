@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -63,7 +65,8 @@ def url() -> str:
 
 
 def _client() -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(socket_path()), socket_timeout=2)
+    # No retries: a server that is not there should be seen at once.
+    return redis.Redis(unix_socket_path=str(socket_path()), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def is_running() -> bool:

@@ -1,4 +1,4 @@
-"""From a study to queued jobs: import its data, plan, write rows, ring. Light to import."""
+"""From a study to planned jobs: import its data, plan, write rows. Light to import."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from lab.methods.plan import plan
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_study
 from lab.settings import load_settings
-from lab.tasks.sweep import ring
 
 
 def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list[int]]:
-    """Queue a study given by a file, by options, or by both.
+    """Plan a study given by a file, by options, or by both.
 
     Returns:
         the study and the ids of its jobs, parents first.
@@ -35,7 +34,6 @@ def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list
     jobs = plan(spec, dataset.digest)
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
     ids = save_study(row, jobs, max_tries=settings.tries)
-    ring()
     return get_study(spec.name), ids
 
 
