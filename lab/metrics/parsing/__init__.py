@@ -1,0 +1,1 @@
+"""Reading device settings out of sentences: text → items → segments → values → settings."""

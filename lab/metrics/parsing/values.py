@@ -1,0 +1,111 @@
+"""The values in a segment: numbers with their parameter, and words such as "Netflix" or "warm"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.metrics.parsing.clauses import Segment
+from lab.metrics.parsing.items import Choice, Item, Number, Parameter, Value, Word, words
+from lab.metrics.parsing.vocabulary import COOL, DEFAULT_NUMBER
+
+Option = tuple[str, str, Value]
+"""One thing a value may mean: device, parameter, value."""
+
+_LINKERS = words("to at on in a of around about now is are be set level = : 's mean make that just")
+_FILLERS = _LINKERS | words("the your both all bit nice soft tone tones")
+_BEFORE_FEELING = words("stay keep keeps keeping you nice feel feeling feels so too very getting how 's")
+_AFTER_FEELING = words("day evening morning night afternoon weather welcome regards enough")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value in a segment: where it stands and what it may mean, one option per device.
+
+    One that needs `company` means something only with a fitting device in its segment; one with a `default`
+    belongs to its first option's device when no fitting device is in sight.
+    """
+
+    at: int
+    options: tuple[Option, ...]
+    company: bool
+    default: bool
+
+
+def values(segment: Segment) -> list[Found]:
+    """Give the values of a segment in order, numbers with their parameter."""
+    items = segment.items
+    if segment.opens and items == [COOL]:
+        return []  # "Cool, I'll ..." is a nod
+    bound = _bind(items)
+    found: list[Found] = []
+    for at, item in enumerate(items):
+        if isinstance(item, Number):
+            options = _number_options(item, bound.get(at))
+            if options:
+                named = at in bound or item.unit == "degree"
+                company = not named and (item.vague or not _is_linked(items, at))
+                found.append(Found(at, options, company, default=named))
+        elif isinstance(item, Choice) and not (item.everyday and _is_small_talk(items, at)):
+            company = item.everyday and not (_is_only_values(items) or _is_linked(items, at))
+            found.append(Found(at, item.options, company, default=not item.everyday))
+    return found
+
+
+def _number_options(number: Number, parameter: Parameter | None) -> tuple[Option, ...]:
+    """What a number may mean: its parameter's on every device that has it, or each device's usual number."""
+    of = parameter.of if parameter else tuple(DEFAULT_NUMBER.items())
+    if number.unit == "degree":
+        of = (("ac", "temperature"),)
+    elif number.unit == "percent":
+        of = tuple((device, name) for device, name in of if device != "ac")
+    options = ((device, _plausible(name, number), number.value) for device, name in of)
+    return tuple(options)
+
+
+def _plausible(parameter: str, number: Number) -> str:
+    """A bare number too small for a temperature is the fan's: "cool, 21, 2"."""
+    return "fan_speed" if parameter == "temperature" and number.unit == "" and number.value <= 3 else parameter
+
+
+def _bind(items: list[Item]) -> dict[int, Parameter]:
+    """Give each number its parameter: the nearest before it that no other number has, else the next after it.
+
+    A parameter after a number is left to the number behind it if that one would have none: in "22, fan 2"
+    without its comma, the fan belongs to 2.
+    """
+    numbers = [at for at, item in enumerate(items) if isinstance(item, Number)]
+    parameters = [(at, item) for at, item in enumerate(items) if isinstance(item, Parameter)]
+    bound: dict[int, Parameter] = {}
+    taken: set[int] = set()
+    for rank, at in enumerate(numbers):
+        start = numbers[rank - 1] if rank else -1
+        end = numbers[rank + 1] if rank + 1 < len(numbers) else len(items)
+        beyond = numbers[rank + 2] if rank + 2 < len(numbers) else len(items)
+        before = [(p, item) for p, item in parameters if start < p < at and p not in taken]
+        after = [(p, item) for p, item in parameters if at < p < end and not item.hint]
+        spare = len(after) > 1 or end == len(items) or any(end < p < beyond for p, _ in parameters)
+        named = [entry for entry in before if not entry[1].hint]
+        chosen = named[-1:] or (after[:1] if spare else []) or before[-1:]
+        for p, item in chosen:
+            taken.add(p)
+            bound[at] = item
+    return bound
+
+
+def _is_linked(items: list[Item], at: int) -> bool:
+    """Whether a bare number opens its segment or follows "to", "at" and the like, as a setting does."""
+    previous = items[at - 1] if at else Word("to")
+    return isinstance(previous, Word) and previous.text in _LINKERS
+
+
+def _is_only_values(items: list[Item]) -> bool:
+    """Whether a segment has no words of its own, as ", warm," in a list of settings."""
+    return all(not isinstance(item, Word) or item.text in _FILLERS for item in items)
+
+
+def _is_small_talk(items: list[Item], at: int) -> bool:
+    """Whether "warm" or "cool" is about people or weather, or an interjection: "stay warm", "a cool evening"."""
+    before = items[at - 1] if at else None
+    after = items[at + 1] if at + 1 < len(items) else None
+    feels = isinstance(before, Word) and before.text in _BEFORE_FEELING
+    return feels or (isinstance(after, Word) and after.text in _AFTER_FEELING)
