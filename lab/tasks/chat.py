@@ -21,7 +21,7 @@ def run(context: JobContext) -> Done:
     recipe = _recipe(context)
     began = time.monotonic()
     server = warm.resident(context, [recipe])
-    row = Row(to_messages(spec["context"], spec["messages"]), warm.adapter_ids(recipe))
+    row = Row(to_messages(spec["context"], spec["messages"]), warm.stack(recipe))
     text, first, pieces = "", None, 0
     for piece in server.stream(row, spec["max_new_tokens"], context.should_stop):
         first = first if first is not None else time.monotonic() - began

@@ -15,7 +15,9 @@ from lab.methods.recipe import RecipeBook, read_book
 from lab.metrics.aggregate import aggregate
 from lab.metrics.similarity import cosine_similarity
 from lab.metrics.turns import TurnScores, score_turn
-from lab.models.serve import Resident, Row
+from lab.models.resident import Resident
+from lab.models.serve import Answer, Row, generate
+from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
@@ -23,7 +25,6 @@ from lab.tasks.material import Material, chat_messages, material
 from lab.tasks.messages import Done, Progress
 
 _ANSWERS = "answers.jsonl"
-_CHUNK = 64  # answers between two checkpoints
 _SHARE_OF_ANSWERS = 0.9  # of the job's time; the rest is scoring
 
 
@@ -54,17 +55,17 @@ def run(context: JobContext) -> Done:
     book = read_book(context.parent())
     server = warm.resident(context, list(book.values()))
     turns = _turns(given, book, context.spec["split"])
-    answers, seconds = _answer(context, server, book, turns)
+    answers = _answer(context, server, book, turns)
     context.progress(Progress(progress=_SHARE_OF_ANSWERS, note="scoring"))
-    predictions = _score(context, server, book, turns, answers)
+    predictions = _score(context, server, book, turns, answers.texts)
     write_predictions(context.folder, predictions)
     result = {
         "turns": len(turns),
         "personas": len(given.personas),
-        "answer_seconds": seconds,
-        "seconds_per_answer": seconds / max(len(turns), 1),
+        "answer_seconds": answers.seconds,
+        "seconds_per_answer": answers.seconds / max(len(turns), 1),
     }
-    context.log(f"{len(turns)} answers in {seconds:.1f} s")
+    context.log(f"{len(turns)} answers in {answers.seconds:.1f} s")
     return Done("", result, _persona_scores(predictions))
 
 
@@ -94,62 +95,78 @@ def _turns(given: Material, book: RecipeBook, part: str) -> list[_Turn]:
 # ---------------------------------------------------------------- answers
 
 
-def _answer(
-    context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn]
-) -> tuple[dict[str, str], float]:
-    """Turn's key → answer, and the seconds it took; what an earlier attempt answered is kept."""
-    answers, seconds = _earlier(context.resume)
-    folder = context.folder / "checkpoint"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Alike lengths together: little padding, and a chunk's cost is known from its neighbours'.
-    waiting = sorted((turn for turn in turns if turn.key not in answers), key=_length)
-    saved = time.monotonic()
-    for start in range(0, len(waiting), _CHUNK):
-        chunk = waiting[start : start + _CHUNK]
-        began = time.monotonic()
-        rows = [Row(turn.history, warm.adapter_ids(book[turn.persona])) for turn in chunk]
-        texts = server.generate(rows, context.spec["max_new_tokens"], should_stop=context.should_stop)
-        if context.should_stop():
-            _save(context, folder, answers, seconds)
-            raise JobStopped
-        answers |= {turn.key: answer.text for turn, answer in zip(chunk, texts, strict=True)}
-        seconds += time.monotonic() - began
-        if time.monotonic() - saved > context.assignment.checkpoint_seconds:
-            _save(context, folder, answers, seconds)
-            saved = time.monotonic()
-        context.progress(
+class _Answers:
+    """Turn's key → answer, growing; kept on disk every so often, so that a crash costs little."""
+
+    def __init__(self, context: JobContext, turns: list[_Turn]) -> None:
+        self._context = context
+        self._turns = turns
+        self._work = sum(_length(turn) for turn in turns)
+        self._done = 0
+        self._folder = context.folder / "checkpoint"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._saved = time.monotonic()
+        self.texts: dict[str, str] = {}
+        self.seconds = 0.0
+        self._restore(context.resume)
+
+    def _restore(self, folder: Path | None) -> None:
+        if folder is not None and (folder / _ANSWERS).exists():
+            kept = orjson.loads((folder / _ANSWERS).read_bytes())
+            self.texts, self.seconds = kept["texts"], kept["seconds"]
+            self._done = sum(_length(turn) for turn in self._turns if turn.key in self.texts)
+
+    def waiting(self) -> list[_Turn]:
+        """The turns that have no answer yet."""
+        return [turn for turn in self._turns if turn.key not in self.texts]
+
+    def take(self, turn: _Turn, answer: Answer) -> None:
+        """Keep one answer."""
+        self.texts[turn.key] = answer.text
+        self.seconds += answer.seconds
+        self._done += _length(turn)
+        if time.monotonic() - self._saved > self._context.assignment.checkpoint_seconds:
+            self.save()
+        self._context.progress(
             Progress(
-                progress=_SHARE_OF_ANSWERS * _share(turns, answers),
-                step=len(answers),
-                total_steps=len(turns),
-                note=f"{len(answers) / max(seconds, 1e-9):.1f} answers/s",
+                progress=_SHARE_OF_ANSWERS * self._done / self._work,
+                step=len(self.texts),
+                total_steps=len(self._turns),
             )
         )
-    return answers, seconds
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        part = self._folder / f"{_ANSWERS}.part"
+        part.write_bytes(orjson.dumps({"texts": self.texts, "seconds": self.seconds}))
+        part.rename(self._folder / _ANSWERS)
+        self._context.checkpoint(self._folder, len(self.texts))
+        self._saved = time.monotonic()
 
 
 def _length(turn: _Turn) -> int:
+    """A turn's share of the work, roughly: the characters that are read for it."""
     return sum(len(message["content"]) for message in turn.history)
 
 
-def _share(turns: list[_Turn], answers: dict[str, str]) -> float:
-    """Share of the work done, by length of what is read."""
-    done = sum(_length(turn) for turn in turns if turn.key in answers)
-    return done / max(sum(_length(turn) for turn in turns), 1)
-
-
-def _earlier(folder: Path | None) -> tuple[dict[str, str], float]:
-    if folder is None or not (folder / _ANSWERS).exists():
-        return {}, 0.0
-    kept = orjson.loads((folder / _ANSWERS).read_bytes())
-    return kept["answers"], kept["seconds"]
-
-
-def _save(context: JobContext, folder: Path, answers: dict[str, str], seconds: float) -> None:
-    part = folder / f"{_ANSWERS}.part"
-    part.write_bytes(orjson.dumps({"answers": answers, "seconds": seconds}))
-    part.rename(folder / _ANSWERS)
-    context.checkpoint(folder, len(answers))
+def _answer(context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn]) -> _Answers:
+    """Answer every turn that an earlier attempt has not."""
+    answers = _Answers(context, turns)
+    waiting = answers.waiting()
+    rows = [Row(turn.history, warm.stack(book[turn.persona])) for turn in waiting]
+    context.progress(Progress(note="answering"))
+    try:
+        generate(
+            server,
+            rows,
+            context.spec["max_new_tokens"],
+            on_row=lambda index, answer: answers.take(waiting[index], answer),
+            should_stop=context.should_stop,
+        )
+    except Stopped:
+        answers.save()
+        raise JobStopped from None
+    return answers
 
 
 # ---------------------------------------------------------------- scores
@@ -184,15 +201,16 @@ def _likelihood(
 ) -> dict[str, tuple[float, int]]:
     """Turn's key → summed NLL (nats) and number of its reference's tokens; one pass for each dialogue."""
     dialogues = {(turn.persona, turn.dialogue): turn.messages for turn in turns}
-    rows = [Row(messages, warm.adapter_ids(book[persona])) for (persona, _), messages in dialogues.items()]
-    found: dict[str, tuple[float, int]] = {}
-    scored = server.nll(rows)
-    for ((_, dialogue), messages), per_turn in zip(dialogues.items(), scored, strict=True):
-        spoken = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-        found |= {f"{dialogue}:{index}": nll for index, nll in zip(spoken, per_turn, strict=True)}
-    if context.should_stop():
-        raise JobStopped
-    return found
+    rows = [Row(messages, warm.stack(book[persona])) for (persona, _), messages in dialogues.items()]
+    try:
+        scored = nll(server, rows, should_stop=context.should_stop)
+    except Stopped:
+        raise JobStopped from None
+    return {
+        f"{dialogue}:{turn.message}": (turn.nll, turn.tokens)
+        for (_, dialogue), found in zip(dialogues, scored, strict=True)
+        for turn in found
+    }
 
 
 def _persona_scores(predictions: Iterable[Prediction]) -> list[tuple[str, str, str, float, int]]:

@@ -11,7 +11,7 @@ from lab.models.base import BaseModel, load_base
 from lab.models.embedder import Embedder
 from lab.models.lora import Adapter
 from lab.models.peft_format import load_peft
-from lab.models.serve import Resident
+from lab.models.resident import Resident, Stack
 from lab.tasks.context import JobContext
 from lab.tasks.messages import Progress
 
@@ -21,7 +21,7 @@ class _Held:
     key: tuple[str, str, str]
     base: BaseModel
     resident: Resident
-    loaded: dict[str, str] = field(default_factory=dict)  # digest → id in `resident`
+    loaded: set[str] = field(default_factory=set)  # digests of the adapters in `resident`
 
 
 @dataclass
@@ -57,15 +57,14 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     for recipe in recipes:
         for reference in recipe.adapters:
             if reference.digest not in held.loaded:
-                held.loaded[reference.digest] = held.resident.add(_load(context.root, reference))
+                held.resident.add(_load(context.root, reference))
+                held.loaded.add(reference.digest)
     return held.resident
 
 
-def adapter_ids(recipe: Recipe) -> tuple[tuple[str, float], ...]:
-    """A recipe's adapters as `lab.models.serve.Row` wants them; each must be resident."""
-    assert _WARM.held is not None, "resident() comes first"
-    loaded = _WARM.held.loaded
-    return tuple((loaded[reference.digest], reference.weight) for reference in recipe.adapters)
+def stack(recipe: Recipe) -> Stack:
+    """A recipe's adapters as a row of `lab.models.serve` names them: by digest, which is their resident id."""
+    return tuple((reference.digest, reference.weight) for reference in recipe.adapters)
 
 
 def _load(root: Path, reference: AdapterRef) -> Adapter:
