@@ -52,13 +52,14 @@ def bootstrap_interval(
         return None
     mean = float(data.mean())
     deviations = data - mean  # [n], the jackknife's deviations of a mean, times n − 1
-    spread = float((deviations**2).sum())
-    if spread <= (1e-12 * abs(mean)) ** 2 * n:  # all equal up to rounding
+    largest = float(np.abs(deviations).max())
+    if largest <= 1e-12 * abs(mean):  # all equal up to rounding
         return Interval(mean, mean)
     means = np.sort(_resampling_weights(n, resamples, seed) @ data)  # [resamples]
     below = (np.searchsorted(means, mean, "left") + np.searchsorted(means, mean, "right")) / 2
     bias = _NORMAL.inv_cdf(min(max(below, 0.5), resamples - 0.5) / resamples)
-    acceleration = float((deviations**3).sum()) / (6 * spread**1.5)
+    skew = deviations / largest  # scaled, lest the powers underflow
+    acceleration = float((skew**3).sum()) / (6 * float((skew**2).sum()) ** 1.5)
     ends = (_adjusted(p, bias, acceleration) for p in ((1 - level) / 2, (1 + level) / 2))
     low, high = np.quantile(means, list(ends))
     return Interval(float(low), float(high))

@@ -183,9 +183,8 @@ def _sorted(scores: Mapping[str, float]) -> tuple[list[str], Floats]:
 
 
 def _without_rounding(differences: Floats, scale: float) -> Floats:
-    """Set differences to a grid of 1e-12 of the scores' size: 0.3 − 0.2 and 0.2 − 0.1 are a tie, not a rank."""
-    grid = 1e-12 * scale
-    return np.round(differences / grid) * grid if grid > 0 else differences
+    """Keep 12 digits relative to the scores' size: 0.3 − 0.2 and 0.2 − 0.1 are a tie to the rank test."""
+    return differences.round(min(12 - math.ceil(math.log10(scale)), 200)) if scale > 0 else differences
 
 
 def _worst(personas: list[str], values: Floats, higher_is_better: bool) -> PersonaValue:
