@@ -1,0 +1,192 @@
+"""Greedy decoding of many prompts through mixed adapters, in batches that waste little.
+
+Prompts that begin alike under the same adapters, such as the turns of one dialogue, are read once: the longest
+is read, and the others take their keys and values from it. Rows that are done leave the batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lab.models.kv_cache import KeyValueCache
+from lab.models.resident import Resident, Stack
+from lab.models.training import Stopped
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt and the adapters that answer it."""
+
+    ids: tuple[int, ...]
+    stack: Stack = ()
+
+
+@dataclass
+class Decoded:
+    """The tokens of an answer so far, without the token that ended it."""
+
+    request: int
+    ids: list[int] = field(default_factory=list)
+    seconds: float = 0.0  # its share of the computing time: the shares of all rows add up to the whole
+
+
+Finished = Callable[[list[int]], bool]
+"""Whether an answer is complete as it stands, for reasons other than an end token."""
+
+
+@torch.no_grad()
+def decode(
+    resident: Resident,
+    requests: Sequence[Request],
+    max_new_tokens: int,
+    batch_tokens: int,
+    finished: Finished = lambda _: False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Decoded]:
+    """Answer every request, in the order in which answers are complete.
+
+    `batch_tokens` bounds the keys and values in memory: rows × (prompt + answer). Raises Stopped soon after
+    `should_stop` says so.
+    """
+    sharing = KeyValueCache(resident.base.model.config).plain
+    for batch in plan(resident, requests, max_new_tokens, batch_tokens, sharing):
+        yield from _decode_batch(resident, requests, batch, max_new_tokens, finished, should_stop)
+
+
+def plan(
+    resident: Resident, requests: Sequence[Request], max_new_tokens: int, batch_tokens: int, sharing: bool
+) -> list[list[list[int]]]:
+    """Split the requests (by number) into batches of families, longest prompts first.
+
+    All prompts of a family are beginnings of its last one. Families of like rank and length lie together.
+    """
+    families = []
+    for family in _families(requests) if sharing else [[i] for i in range(len(requests))]:
+        most = max(1, batch_tokens // (len(requests[family[-1]].ids) + max_new_tokens))
+        families += [family[i : i + most] for i in range(0, len(family), most)]
+    length = {family[-1]: len(requests[family[-1]].ids) for family in families}
+    families.sort(key=lambda f: (resident.rank(requests[f[-1]].stack), length[f[-1]]), reverse=True)
+    batches: list[list[list[int]]] = []
+    rows = width = 0
+    for family in families:
+        widest = max(width, length[family[-1]])
+        if not batches or (rows + len(family)) * (widest + max_new_tokens) > batch_tokens:
+            batches.append([])
+            rows, widest = 0, length[family[-1]]
+        batches[-1].append(family)
+        rows, width = rows + len(family), widest
+    return batches
+
+
+def _families(requests: Sequence[Request]) -> list[list[int]]:
+    """Group requests of one stack so that each prompt of a group is the beginning of the next one."""
+    order = sorted(range(len(requests)), key=lambda i: (requests[i].stack, requests[i].ids))
+    families: list[list[int]] = []
+    for i in order:
+        last = requests[families[-1][-1]] if families else None
+        this = requests[i]
+        if last and last.stack == this.stack and last.ids == this.ids[: len(last.ids)]:
+            families[-1].append(i)
+        else:
+            families.append([i])
+    return families
+
+
+def _decode_batch(
+    resident: Resident,
+    requests: Sequence[Request],
+    families: list[list[int]],
+    max_new_tokens: int,
+    finished: Finished,
+    should_stop: Callable[[], bool],
+) -> Iterator[Decoded]:
+    started = time.perf_counter()
+    batch = _Batch(resident, requests, families)
+    live = list(enumerate(Decoded(i) for family in families for i in family))  # (row of the batch, answer)
+    while live:
+        if should_stop():
+            raise Stopped
+        tokens = batch.tokens.tolist()
+        now = time.perf_counter()
+        going = []
+        for row, answer in live:
+            answer.seconds += (now - started) / len(live)
+            ended = tokens[row] in resident.base.eos_ids
+            if not ended:
+                answer.ids.append(tokens[row])
+            if ended or len(answer.ids) == max_new_tokens or finished(answer.ids):
+                yield answer
+            else:
+                going.append((row, answer))
+        started = now
+        live = batch.without_finished(going)
+        if live:
+            batch.step()
+
+
+class _Batch:
+    """Rows that are decoded together, left-padded to one width; `tokens` [rows] are the ones to come next."""
+
+    def __init__(self, resident: Resident, requests: Sequence[Request], families: list[list[int]]) -> None:
+        self._resident = resident
+        self._cache = KeyValueCache(resident.base.model.config)
+        trunks = [requests[family[-1]] for family in families]
+        trunk_of = [k for k, family in enumerate(families) for _ in family]
+        rows = [requests[i] for family in families for i in family]
+        self._stacks = [request.stack for request in rows]
+        hidden = self._read(trunks)  # [trunks, width, d]
+        width = hidden.shape[1]
+        trunk = self._tensor(trunk_of)  # [rows]
+        self._lengths = self._tensor([len(request.ids) for request in rows])  # [rows]
+        start = width - self._tensor([len(request.ids) for request in trunks])[trunk]  # [rows]
+        last = start + self._lengths - 1
+        if len(rows) > len(trunks):
+            # Each row takes its own beginning of its trunk, moved to the right end.
+            columns = torch.arange(width, device=trunk.device) - width + 1 + last[:, None]  # [rows, width]
+            self._cache.spread(trunk, columns.clamp(min=0))
+        self._mask = torch.arange(width, device=trunk.device) >= width - self._lengths[:, None]  # [rows, width]
+        self._padded = not bool(self._mask.all())
+        self._factors = resident.factors(self._stacks)
+        self.tokens = resident.head.logits(hidden[trunk, last]).argmax(-1)
+
+    def step(self) -> None:
+        """Read `tokens` and find the next ones."""
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
+        hidden = self._resident.hidden(
+            self.tokens[:, None],
+            self._factors,
+            self._mask if self._padded else None,
+            self._lengths[:, None],
+            self._cache,
+        )
+        self._lengths = self._lengths + 1
+        self.tokens = self._resident.head.logits(hidden[:, -1]).argmax(-1)
+
+    def without_finished(self, going: list[tuple[int, Decoded]]) -> list[tuple[int, Decoded]]:
+        """Drop the rows that are not `going` once they are many enough to pay for moving the others."""
+        if not going or len(going) > 0.75 * len(self._stacks):
+            return going
+        rows = [row for row, _ in going]
+        self._cache.batch_select_indices(self._tensor(rows))
+        self._stacks = [self._stacks[row] for row in rows]
+        self._factors = self._resident.factors(self._stacks)
+        self._mask, self._lengths, self.tokens = (x[rows] for x in (self._mask, self._lengths, self.tokens))
+        return list(enumerate(answer for _, answer in going))
+
+    def _read(self, trunks: list[Request]) -> Tensor:
+        """Run the prompts through the model, [trunks, width, d]."""
+        width = max(len(trunk.ids) for trunk in trunks)
+        ids = self._tensor([[0] * (width - len(trunk.ids)) + list(trunk.ids) for trunk in trunks])
+        lengths = self._tensor([len(trunk.ids) for trunk in trunks])
+        positions = torch.arange(width, device=ids.device) - width + lengths[:, None]  # [trunks, width]
+        mask = positions >= 0 if bool((lengths < width).any()) else None
+        factors = self._resident.factors([trunk.stack for trunk in trunks])
+        return self._resident.hidden(ids, factors, mask, positions.clamp(min=0), self._cache)
+
+    def _tensor(self, values: list[int] | list[list[int]]) -> Tensor:
+        return torch.tensor(values, device=self._resident.base.device)

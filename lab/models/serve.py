@@ -1,0 +1,142 @@
+"""Serving recipes: answers of many personas in one batch, and how likely their references are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lab.models.answer import Row, answer_text, is_complete, request_of
+from lab.models.chat_template import EncodedDialogue, encode_dialogue
+from lab.models.decode import decode
+from lab.models.resident import Resident
+from lab.models.stream import stream
+from lab.models.training import Stopped
+
+__all__ = ["Answer", "Row", "Stopped", "TurnNll", "generate", "nll", "stream"]
+
+# Tokens in memory at once, unless the caller knows better.
+_BATCH_TOKENS = {"cpu": 2**14, "cuda": 2**16}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the assistant says next."""
+
+    text: str  # without special tokens
+    token_ids: tuple[int, ...]  # without the token that ended it
+    n_prompt: int  # tokens of the prompt
+    seconds: float  # this answer's share of the computing time; the shares add up to the whole
+
+
+@dataclass(frozen=True)
+class TurnNll:
+    """How unlikely an assistant turn is, given everything before it."""
+
+    message: int  # index in the dialogue's messages
+    nll: float  # −Σ log p of its tokens and of the end of its turn, in nats
+    tokens: int
+
+
+def generate(
+    resident: Resident,
+    rows: Sequence[Row],
+    max_new_tokens: int = 256,
+    on_row: Callable[[int, Answer], None] = lambda _row, _answer: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    batch_tokens: int | None = None,
+) -> list[Answer]:
+    """Answer every row greedily, in mixed-adapter batches; the answers are in the order of the rows.
+
+    `on_row(i, answer)` is called as soon as row i is answered. When `should_stop()` says so, Stopped is raised
+    within a token's time. `batch_tokens` bounds the memory: rows × (prompt + answer) tokens at once. A prompt
+    that does not fit into the model's context loses its oldest exchanges.
+    """
+    base = resident.base
+    requests = [request_of(base, row, max_new_tokens) for row in rows]
+    answers: dict[int, Answer] = {}
+    for done in decode(
+        resident,
+        requests,
+        max_new_tokens,
+        batch_tokens or _batch_tokens(resident),
+        lambda ids: is_complete(base, ids),
+        should_stop,
+    ):
+        prompt = requests[done.request].ids
+        answer = Answer(answer_text(base, done.ids), tuple(done.ids), len(prompt), done.seconds)
+        answers[done.request] = answer
+        on_row(done.request, answer)
+    return [answers[i] for i in range(len(rows))]
+
+
+def nll(
+    resident: Resident,
+    rows: Sequence[Row],
+    on_row: Callable[[int, list[TurnNll]], None] = lambda _row, _turns: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    batch_tokens: int | None = None,
+) -> list[list[TurnNll]]:
+    """Score each assistant turn of complete dialogues, history teacher-forced, in mixed-adapter batches.
+
+    One list per row, in the order of its turns. Of a dialogue that does not fit into the model's context the
+    oldest turns are missing.
+    """
+    base = resident.base
+    dialogues = [encode_dialogue(base.tokenizer, row.messages, base.context_length) for row in rows]
+    scores: dict[int, list[TurnNll]] = {}
+    for batch in _batches(resident, rows, dialogues, batch_tokens or _batch_tokens(resident)):
+        if should_stop():
+            raise Stopped
+        per_token = _token_nll(resident, [rows[i] for i in batch], [dialogues[i] for i in batch])
+        for i, losses in zip(batch, per_token, strict=True):
+            scores[i] = _by_turn(dialogues[i], losses)
+            on_row(i, scores[i])
+    return [scores[i] for i in range(len(rows))]
+
+
+def _batch_tokens(resident: Resident) -> int:
+    return _BATCH_TOKENS.get(resident.base.device.type, 2**14)
+
+
+def _batches(
+    resident: Resident, rows: Sequence[Row], dialogues: Sequence[EncodedDialogue], batch_tokens: int
+) -> Iterator[list[int]]:
+    """Rows of like rank and length together, longest first, rows × longest within `batch_tokens`."""
+    size = [(resident.rank(row.adapters), len(d.ids)) for row, d in zip(rows, dialogues, strict=True)]
+    order = sorted(range(len(rows)), key=lambda i: size[i], reverse=True)
+    batch: list[int] = []
+    for i in order:
+        if batch and (len(batch) + 1) * max(size[j][1] for j in (*batch, i)) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+@torch.no_grad()
+def _token_nll(resident: Resident, rows: Sequence[Row], dialogues: Sequence[EncodedDialogue]) -> list[list[float]]:
+    """−log p of every supervised token but a dialogue's very first, per dialogue."""
+    width = max(len(d.ids) for d in dialogues)
+    ids = _padded(resident, [d.ids for d in dialogues], width)
+    supervised = _padded(resident, [d.supervised for d in dialogues], width).bool()[:, 1:]
+    # Padding is on the right, where no real token looks.
+    hidden = resident.hidden(ids, resident.factors([row.adapters for row in rows]))  # [rows, width, d]
+    losses = resident.head.nll(hidden[:, :-1][supervised], ids[:, 1:][supervised])  # [supervised]
+    counts = supervised.sum(1).tolist()
+    return [part.tolist() for part in torch.split(losses, counts)]
+
+
+def _padded(resident: Resident, values: Sequence[Sequence[int]], width: int) -> Tensor:
+    rows = [[*row, *[0] * (width - len(row))] for row in values]
+    return torch.tensor(rows, device=resident.base.device)
+
+
+def _by_turn(dialogue: EncodedDialogue, losses: list[float]) -> list[TurnNll]:
+    turns: dict[int, list[float]] = {}
+    for turn, loss in zip((turn for turn in dialogue.turn[1:] if turn >= 0), losses, strict=True):
+        turns.setdefault(turn, []).append(loss)
+    return [TurnNll(turn, sum(parts), len(parts)) for turn, parts in turns.items()]
