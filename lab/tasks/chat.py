@@ -9,7 +9,8 @@ from lab.errors import LabError
 from lab.methods.prompt import to_messages
 from lab.methods.recipe import Recipe, read_book
 from lab.metrics.actions import parse_actions
-from lab.models.serve import Row
+from lab.models.answer import Row
+from lab.models.stream import stream
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.messages import Done
@@ -23,7 +24,7 @@ def run(context: JobContext) -> Done:
     server = warm.resident(context, [recipe])
     row = Row(to_messages(spec["context"], spec["messages"]), warm.stack(recipe))
     text, first, pieces = "", None, 0
-    for piece in server.stream(row, spec["max_new_tokens"], context.should_stop):
+    for piece in stream(server, row, spec["max_new_tokens"], context.should_stop):
         first = first if first is not None else time.monotonic() - began
         text += piece
         pieces += 1

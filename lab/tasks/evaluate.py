@@ -15,8 +15,9 @@ from lab.methods.recipe import RecipeBook, read_book
 from lab.metrics.aggregate import aggregate
 from lab.metrics.similarity import cosine_similarity
 from lab.metrics.turns import TurnScores, score_turn
+from lab.models.answer import Row
 from lab.models.resident import Resident
-from lab.models.serve import Answer, Row, generate
+from lab.models.serve import Answer, generate, nll
 from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.tasks import warm
@@ -190,7 +191,7 @@ def _score(
             turn.reference,
             text,
             float(cosine),
-            *likelihood[turn.key],
+            *likelihood.get(turn.key, (0.0, 0)),  # none if the model's context has no room for the turn
         )
         for turn, text, cosine in zip(turns, texts, similarity, strict=True)
     ]

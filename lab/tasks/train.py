@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+
 from lab.errors import LabError
 from lab.methods.recipe import AdapterRef, Recipe, RecipeBook, read_book, write_book
 from lab.methods.spec import Lora, Training
@@ -90,7 +92,7 @@ def _group(
         length = min(training.max_length, base.context_length)
         dialogues = [dialogue for persona in personas for dialogue in given.dialogues(persona, part)]
         encoded = ((d.dialogue_id, encode_dialogue(base.tokenizer, chat_messages(d), length)) for d in dialogues)
-        return [Example(tokens.ids, tokens.supervised, key) for key, tokens in encoded]
+        return [Example(np.asarray(tokens.ids), np.asarray(tokens.supervised), key) for key, tokens in encoded]
 
     return GroupData(name, examples("train"), examples("val"), under=under)
 
