@@ -102,9 +102,7 @@ def _folder(name: str, cache: Path, on_progress: Callable[[str], None]) -> Path:
 
 def _causal_config(folder: Path, name: str) -> PreTrainedConfig:
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise LabError(f"The configuration of {name} cannot be read: {_first_line(error)}") from None
     causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
@@ -140,9 +138,7 @@ def _model(folder: Path, name: str, dtype: torch.dtype) -> PreTrainedModel:
     return model
 
 
-def _eos_ids(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, turn_end_id: int | None
-) -> frozenset[int]:
+def _eos_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, turn_end_id: int | None) -> frozenset[int]:
     config = model.generation_config
     listed = config.eos_token_id if config is not None else None
     ids = listed if isinstance(listed, list) else [listed]

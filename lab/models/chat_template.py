@@ -51,9 +51,7 @@ class TurnEnd(NamedTuple):
     token_id: int | None  # the special token `text` ends with; None if the end is ordinary text
 
 
-def render(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], add_generation_prompt: bool = False
-) -> str:
+def render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
     """Write `messages` as the template does; with a generation prompt the assistant's turn is opened."""
     return _apply(tokenizer, _for_template(tokenizer, messages), add_generation_prompt)
 
@@ -127,9 +125,7 @@ def _takes_system(tokenizer: PreTrainedTokenizerBase, _template: str) -> bool:
     """Whether the template shows a system message; some raise (Gemma's), some leave it out."""
     system, user = (chr(code) for code in _PRIVATE_USE[:2])
     try:
-        text = _apply_raw(
-            tokenizer, [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        )
+        text = _apply_raw(tokenizer, [{"role": "system", "content": system}, {"role": "user", "content": user}])
     except TemplateError:
         return False
     return system in text
@@ -181,9 +177,7 @@ def _apply(
         ) from None
 
 
-def _encode_whole(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], dropped: int
-) -> EncodedDialogue:
+def _encode_whole(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], dropped: int) -> EncodedDialogue:
     """Encode without a limit; `dropped` messages after the system message are missing from `messages`."""
     plain = _for_template(tokenizer, messages)
     text = _apply(tokenizer, plain)

@@ -22,9 +22,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise LabError(f"The device {wanted!r} is not supported; use auto, cpu, cuda, cuda:N or mps.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise LabError(
-            f"{wanted} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA devices; use auto."
-        )
+        raise LabError(f"{wanted} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA devices; use auto.")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise LabError("mps was asked for, but this machine has no Apple GPU; use auto or cpu.")
     return device

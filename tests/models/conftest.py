@@ -78,9 +78,7 @@ def make_model(tokenizer: FastTokenizer) -> Callable[..., PreTrainedModel]:
         if family == "llama":
             model: PreTrainedModel = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE))
         else:
-            model = Qwen2ForCausalLM(
-                Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=True, **SHAPE)
-            )
+            model = Qwen2ForCausalLM(Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=True, **SHAPE))
         return model.eval().requires_grad_(False)
 
     return make

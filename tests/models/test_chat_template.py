@@ -213,9 +213,7 @@ def test_a_system_message_is_folded_into_the_first_user_message_where_the_templa
 
 
 def test_a_template_that_leaves_the_system_message_out_gets_it_with_the_user_message(make_tokenizer):
-    tokenizer = make_tokenizer(
-        "{% for m in messages if m.role != 'system' %}{{ m.content + '<eos>' }}{% endfor %}"
-    )
+    tokenizer = make_tokenizer("{% for m in messages if m.role != 'system' %}{{ m.content + '<eos>' }}{% endfor %}")
     assert render(tokenizer, [say("system", "Be brief."), say("user", "hi")]) == "Be brief.\n\nhi<eos>"
 
 
@@ -283,9 +281,7 @@ def test_a_long_dialogue_loses_its_oldest_exchanges_and_keeps_its_system_message
         assert len(encoded.ids) <= limit
         assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nquestion")
         assert kept == list(range(kept[0], 13, 2))
-        assert [answer_of(tokenizer, encoded, i) for i in kept] == [
-            dialogue[i]["content"] + "<|im_end|>" for i in kept
-        ]
+        assert [answer_of(tokenizer, encoded, i) for i in kept] == [dialogue[i]["content"] + "<|im_end|>" for i in kept]
         prompt = tokenizer.decode(encode_prompt(tokenizer, dialogue[:-1], limit))
         assert prompt.endswith("question 5<|im_end|>\n<|im_start|>assistant\n")
     assert kept[0] > 1

