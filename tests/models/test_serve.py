@@ -1,8 +1,10 @@
 """Serving: a persona's answer does not depend on who else is in the batch, nor on how it is read out."""
 
 import itertools
+import os
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,11 +14,12 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, GPT2Config, MistralConfig
 
 from lab.errors import LabError
+from lab.models import offline
 from lab.models.answer import answer_text, request_of, settled_text
-from lab.models.base import BaseModel
+from lab.models.base import BaseModel, load_base
 from lab.models.chat_template import encode_dialogue, encode_prompt
 from lab.models.decode import Request, plan
-from lab.models.lora import Adapter, LoraConfig
+from lab.models.lora import Adapter, LoraConfig, attach
 from lab.models.resident import Resident
 from lab.models.serve import Answer, Row, Stopped, generate, nll, stream
 
@@ -376,3 +379,45 @@ def test_serving_leaves_the_base_model_as_it_was(resident, names, make_model):
     ids = torch.tensor([[5, 6, 7, 8]])
     family = resident.base.name.removeprefix("tiny-")
     assert torch.equal(resident.base.model(ids).logits, make_model(family)(ids).logits)
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Resident:
+    cache = Path(os.environ.get("LAB_CACHE", offline.DEFAULT_CACHE))
+    return Resident(load_base("smollm2-135m", "cpu", "float32", cache))
+
+
+@pytest.mark.slow
+def test_the_offline_model_answers_in_english(smollm2):
+    row = Row([say("user", "What is the capital of France?")])
+    pieces = list(stream(smollm2, row, 24))
+    assert "Paris" in "".join(pieces)
+    assert len(pieces) > 5
+    (known,), (unlikely,) = nll(
+        smollm2,
+        [
+            Row([*row.messages, say("assistant", "The capital of France is Paris.")]),
+            Row([*row.messages, say("assistant", "Purple of the seven cat never Paris.")]),
+        ],
+    )
+    assert known.nll / known.tokens < 1.0 < 3.0 < unlikely.nll / unlikely.tokens
+
+
+@pytest.mark.slow
+def test_the_offline_model_answers_in_a_mixed_batch_as_alone(smollm2):
+    sites = attach(smollm2.base.model, ("q_proj", "v_proj"))
+    random = torch.Generator().manual_seed(0)
+    names = []
+    for rank in (4, 8):
+        made = Adapter(LoraConfig(rank=rank))
+        for site, layer in sites.items():
+            made.a[site] = torch.randn(rank, layer.in_features, generator=random) * 0.05
+            made.b[site] = torch.randn(layer.out_features, rank, generator=random) * 0.05
+        names.append(smollm2.add(made))
+    asked = ["Turn the lights down a bit.", "It is cold in here, and dark too. What can you do about it?"]
+    stacks = [(), ((names[0], 1.0),), ((names[0], 0.5), (names[1], 1.0))]
+    rows = [Row([say("user", text)], stack) for text in asked for stack in stacks]
+    together = generate(smollm2, rows, max_new_tokens=12)
+    for row, answer in zip(rows, together, strict=True):
+        assert generate(smollm2, [row], max_new_tokens=12)[0].token_ids == answer.token_ids
+    assert len({answer.token_ids for answer in together}) > 3
