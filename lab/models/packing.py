@@ -23,6 +23,7 @@ from lab.models.loss import Head
 from lab.models.ragged import Runs
 
 ATTENTION = "lab_packed"
+_EXPLICIT = 1024  # positions up to which all attention weights of a sequence may be held at once
 
 
 def packed_attention(
@@ -41,16 +42,35 @@ def packed_attention(
     if sequences is None or any(others.get(name) is not None for name in ("softcap", "s_aux", "position_bias")):
         raise NotImplementedError("this model's attention cannot run packed")
     q, k, v = (sequences.pad(x[0].transpose(0, 1)).transpose(1, 2) for x in (query, key, value))
-    near = None
-    if sliding_window is not None and sliding_window < sequences.longest:
-        causal = torch.ones(sequences.longest, sequences.longest, dtype=torch.bool, device=q.device).tril()
-        near = causal.triu(1 - sliding_window)
-    gqa = q.shape[1] != k.shape[1]
-    out = scaled_dot_product_attention(q, k, v, near, is_causal=near is None, scale=scaling, enable_gqa=gqa)
+    scale = q.shape[-1] ** -0.5 if scaling is None else scaling
+    out = causal_attention(q, k, v, scale, sliding_window)
     return sequences.unpad(out.transpose(1, 2))[None], None
 
 
 AttentionInterface.register(ATTENTION, packed_attention)
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, scale: float, window: int | None) -> Tensor:
+    """softmax(scale · q kᵀ) v over each position and those before it, of which the nearest `window`.
+
+    q [n, heads, t, size]; k and v may have fewer heads, each of which serves a run of query heads.
+    """
+    t, gqa = q.shape[2], q.shape[1] != k.shape[1]
+    if window is None or window >= t:
+        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and t <= _EXPLICIT:
+            return _explicit_attention(q, k, v, scale)
+        return scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=gqa)
+    near = torch.ones(t, t, dtype=torch.bool, device=q.device).tril().triu(1 - window)
+    return scaled_dot_product_attention(q, k, v, near, scale=scale, enable_gqa=gqa)
+
+
+def _explicit_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """The same, step by step: on a CPU in bf16 it takes half the time of torch's fused kernel and its gradient."""
+    (n, heads, t, size), few = q.shape, k.shape[1]
+    later = torch.ones(t, t, dtype=torch.bool).triu(1)
+    scores = (q * scale).reshape(n, few, -1, size) @ k.mT  # [n, few, heads/few · t, t]
+    weights = scores.view(n, heads, t, t).masked_fill_(later, -torch.inf).softmax(-1)
+    return (weights.view(n, few, -1, t) @ v).view(n, heads, t, size)
 
 
 class Decoder:
@@ -110,5 +130,9 @@ def _agrees(decoder: Decoder, head: Head, examples: list[Example], expected: Ten
         logits = head.logits(decoder(wave)[wave.where])
     except (TypeError, ValueError, KeyError, RuntimeError):
         return False  # it does not take packed input
-    tolerance = 1e-4 if head.weight.dtype == torch.float32 else 5e-2
-    return bool((logits - expected).abs().max() <= tolerance * expected.abs().max())
+    # In half precision another order of summation alone moves a real model's logits by 3%; a sequence that
+    # sees its neighbour moves them by 17%.
+    tolerance = 1e-4 if head.weight.dtype == torch.float32 else 0.08
+    sizes = [len(example) - 1 for example in examples]
+    parts = zip(torch.split(logits, sizes), torch.split(expected, sizes), strict=True)
+    return all(bool((ours - own).norm() <= tolerance * own.norm()) for ours, own in parts)
