@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     r"|[0-9]+(?:[.:][0-9]+)*"  # 22, 22.5, 7:30
     r"|'s\b|[a-z]+(?:'(?!s\b)[a-z]+)*"  # the AC's is two words
     r"|\.{2,}|(?<!\S)-+(?!\S)"  # a pause
-    r"|[,;.!?:=%°()&+/\n]"
+    r"|[,;.!?:=%°()&+/|\n]"
 )
 _SETTING = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?")  # longer ones are years, codes, clock times
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lab.metrics.parsing.items import Choice, Device, Item, Number, Parameter, Particle, SwitchVerb, Word, words
 
-_BETWEEN_DEVICE_AND_PARTICLE = words("is are 's : now all both back already be staying stay going go coming")
+_BETWEEN_DEVICE_AND_PARTICLE = words(
+    "is are 's : now all both back already be stay stays staying remain remains go goes going coming"
+)
 _AFTER_PREPOSITION = words("the your my our a an this that top it")
 
 

@@ -46,9 +46,21 @@ def values(segment: Segment) -> list[Found]:
                 company = not named and (item.vague or not _is_linked(items, at))
                 found.append(Found(at, options, company, default=named))
         elif isinstance(item, Choice) and not (item.everyday and _is_small_talk(items, at)):
-            company = item.everyday and not (_is_only_values(items) or _is_linked(items, at))
-            found.append(Found(at, item.options, company, default=not item.everyday))
+            found.append(_choice(segment, at, item))
     return found
+
+
+def _choice(segment: Segment, at: int, choice: Choice) -> Found:
+    """A word as a value; an everyday one needs its parameter ("colour: warm"), its device, or no words around it."""
+    if not choice.everyday:
+        return Found(at, choice.options, company=False, default=True)
+    items = segment.items
+    named = {pair for item in items if isinstance(item, Parameter) for pair in item.of}
+    options = tuple(option for option in choice.options if option[:2] in named)
+    if options:
+        return Found(at, options, company=False, default=True)
+    apart = _is_only_values(items) or _is_linked(items, at)
+    return Found(at, choice.options, company=bool(segment.devices()) or not apart, default=False)
 
 
 def _number_options(number: Number, parameter: Parameter | None) -> tuple[Option, ...]:
@@ -56,15 +68,20 @@ def _number_options(number: Number, parameter: Parameter | None) -> tuple[Option
     of = parameter.of if parameter else tuple(DEFAULT_NUMBER.items())
     if number.unit == "degree":
         of = (("ac", "temperature"),)
-    elif number.unit == "percent":
-        of = tuple((device, name) for device, name in of if device != "ac")
-    options = ((device, _plausible(name, number), number.value) for device, name in of)
-    return tuple(options)
+    options = (_ac_option(name, number) if device == "ac" else (device, name, number.value) for device, name in of)
+    return tuple(option for option in options if option is not None)
 
 
-def _plausible(parameter: str, number: Number) -> str:
-    """A bare number too small for a temperature is the fan's: "cool, 21, 2"."""
-    return "fan_speed" if parameter == "temperature" and number.unit == "" and number.value <= 3 else parameter
+def _ac_option(parameter: str, number: Number) -> Option | None:
+    """What a number means to the air conditioning, whose parameters share no scale with a percentage.
+
+    A full fan is speed 3, and a bare number too small for a temperature is the fan's: "cool, 21, 2".
+    """
+    if number.unit == "percent":
+        return ("ac", "fan_speed", 3) if parameter == "fan_speed" and number.value == 100 else None
+    if parameter == "temperature" and number.unit == "" and number.value <= 3:
+        return ("ac", "fan_speed", number.value)
+    return ("ac", parameter, number.value)
 
 
 def _bind(items: list[Item]) -> dict[int, Parameter]:

@@ -79,7 +79,7 @@ _CHOICES: dict[tuple[str, str, Value], str] = {
     ("tv", "input_source", "AV"): "av, av input",
     ("tv", "input_source", "Netflix"): "netflix",
     ("tv", "input_source", "YouTube"): "youtube, you tube",
-    ("ac", "mode", "cool"): "cooling, cool mode, cooling mode, on cool, to cool, cool down",
+    ("ac", "mode", "cool"): "cooling, cool mode, cooling mode",
     ("ac", "mode", "heat"): "heat, heating, heat mode, heating mode",
     ("ac", "mode", "auto"): "auto, automatic, auto mode, automatic mode",
     ("ac", "fan_speed", 0): "fan off, off the fan, fan is off",
@@ -137,11 +137,11 @@ _GRAMMAR: dict[Item, str] = {
     Cancel("value"): "not, instead of, rather than, in place of, as opposed to",
     Cancel("clause"): (
         "won't, can't, cannot, don't, didn't, couldn't, wouldn't, haven't, hasn't, isn't, aren't, wasn't, shouldn't, "
-        "never, without, unable, if, unless"
+        "never, without, unable, if, unless, between"
     ),
     Word("also"): "not only, not just",
     Break(clause=True, joins=False): "but, so, then, while, i'll, i've, i'm, we'll",
-    Break(clause=False, joins=True): "and, plus, &, +, /",
+    Break(clause=False, joins=True): "and, plus, &, +, /, |",
     Break(clause=False, joins=False): "with, or",
 }
 
