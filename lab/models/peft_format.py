@@ -32,12 +32,8 @@ def save_peft(adapter: Adapter, folder: Path, base_name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {}
     for site in sorted(adapter.a):
-        weights[f"{_PREFIX}{site}.lora_A.weight"] = (
-            adapter.a[site].detach().to("cpu", torch.float32).contiguous()
-        )
-        weights[f"{_PREFIX}{site}.lora_B.weight"] = (
-            adapter.b[site].detach().to("cpu", torch.float32).contiguous()
-        )
+        weights[f"{_PREFIX}{site}.lora_A.weight"] = adapter.a[site].detach().to("cpu", torch.float32).contiguous()
+        weights[f"{_PREFIX}{site}.lora_B.weight"] = adapter.b[site].detach().to("cpu", torch.float32).contiguous()
     config = _PLAIN | {
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_name,
@@ -67,14 +63,13 @@ def load_peft(folder: Path) -> Adapter:
     for key, value in weights.items():
         site, _, part = key.removeprefix(_PREFIX).rpartition(".lora_")
         if part not in ("A.weight", "B.weight"):
-            raise LabError(
-                f"{folder / WEIGHTS}: {key} is no LoRA factor of a linear layer; only plain LoRA is read."
-            )
+            raise LabError(f"{folder / WEIGHTS}: {key} is no LoRA factor of a linear layer; only plain LoRA is read.")
         (a if part.startswith("A") else b)[site] = value.float()
-    if not a or a.keys() != b.keys():
-        raise LabError(f"{folder / WEIGHTS}: every adapted layer needs one lora_A and one lora_B.")
+    rank = config["r"]
+    if not a or a.keys() != b.keys() or any(a[s].shape[0] != rank or b[s].shape[1] != rank for s in a):
+        raise LabError(f"{folder / WEIGHTS}: every adapted layer needs one lora_A and one lora_B of rank {rank}.")
     targets = tuple(sorted({site.rpartition(".")[2] for site in a}))
-    lora = LoraConfig(int(config["r"]), float(config["lora_alpha"]), float(config["lora_dropout"]), targets)
+    lora = LoraConfig(int(rank), float(config["lora_alpha"]), float(config["lora_dropout"]), targets)
     return Adapter(lora, a, b)
 
 
@@ -84,11 +79,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LabError(f"{path}: not a readable adapter configuration ({error}).") from None
-    if not isinstance(config, dict) or not {"r", "lora_alpha", "lora_dropout"} <= config.keys():
+    numbers = ("r", "lora_alpha", "lora_dropout")
+    if not isinstance(config, dict) or not all(isinstance(config.get(key), int | float) for key in numbers):
         raise LabError(f"{path}: r, lora_alpha or lora_dropout is missing; is this a LoRA adapter's folder?")
     for key, plain in _PLAIN.items():
         if (config.get(key) or plain) != plain:
-            raise LabError(
-                f"{path}: {key} = {config[key]!r} is not supported; only plain LoRA ({plain!r}) is."
-            )
+            raise LabError(f"{path}: {key} = {config[key]!r} is not supported; only plain LoRA ({plain!r}) is.")
     return config

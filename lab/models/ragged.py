@@ -12,8 +12,9 @@ from torch import Tensor
 class Runs:
     """n runs of rows that lie end to end in a tensor [T, ...]; T is the sum of `lengths`.
 
-    `pad` lays them side by side, [n, longest, ...], and `unpad` takes that back. What `pad` puts behind the
-    end of a shorter run is arbitrary but finite; no gradient flows into or out of it.
+    `pad` lays them side by side, [n, longest, ...], and `unpad` takes that back. Behind the end of a shorter
+    run `pad` repeats the run's own first row, so that nothing of one run, not even a NaN, gets into another;
+    no gradient flows into or out of that.
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device | str = "cpu") -> None:
@@ -23,7 +24,7 @@ class Runs:
         starts = sizes.cumsum(0) - sizes  # [n]
         place = torch.arange(self.longest)  # [longest]
         real = place < sizes[:, None]  # [n, longest]
-        self._source = torch.where(real, starts[:, None] + place, 0).flatten().to(device)  # [n · longest] → row of T
+        self._source = (starts[:, None] + torch.where(real, place, 0)).flatten().to(device)  # [n · longest] → row of T
         self._target = real.flatten().nonzero().squeeze(1).to(device)  # [T] → row of n · longest
 
     def pad(self, x: Tensor) -> Tensor:

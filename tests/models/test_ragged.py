@@ -19,6 +19,7 @@ def test_padding_keeps_every_run_and_unpadding_takes_it_back(sizes: list[int]) -
     assert padded.shape == (len(sizes), max(sizes), 2)
     for row, run in zip(padded, x.split(sizes), strict=True):
         assert torch.equal(row[: len(run)], run)
+        assert torch.equal(row[len(run) :], run[:1].expand(max(sizes) - len(run), -1))
     assert torch.equal(runs.unpad(padded), x)
 
 
