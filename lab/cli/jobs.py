@@ -31,15 +31,20 @@ def jobs(
     if not rows:
         console.print("no jobs yet; `lab run` queues some.")
         return
-    shown = table("id", "kind", "method", "state", "progress", "eta", "loss", "val", "tries", "worker", "note")
+    shown = table("id", "kind", "method", "state", "done", "eta", "loss", "val", "note")
     for row in rows:
         waits = f"waits for {', '.join(map(str, row.waits_for))}" if row.state is State.BLOCKED else row.note
         shown.add_row(
-            str(row.id), row.kind, row.method, str(row.state), f"{row.progress:.0%}",
+            str(row.id),
+            row.kind,
+            row.method,
+            str(row.state),
+            f"{row.progress:.0%}",
             duration(row.eta_seconds) if row.state is State.RUNNING else "",
-            number(row.loss), number(row.val_loss), str(row.tries),
-            f"{row.owner.split(':')[0]} {row.device}" if row.owner else "", row.error or waits,
-        )  # fmt: skip
+            number(row.loss),
+            number(row.val_loss),
+            row.error or waits,
+        )
     console.print(shown)
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from lab.cli.output import console, duration, number, print_json, table
 from lab.db.queries import StudyRow, get_study
-from lab.report.results import Estimate, MethodResult, as_json
+from lab.report.results import MAIN_METRIC, Estimate, MethodResult, as_json
 from lab.report.results import results as read_results
 
-# What the table has room for; --json has every metric.
-_COLUMNS = {
-    "embedding_similarity": "similarity",
+# What two tables of 80 columns have room for; --json has every metric.
+_OTHERS = {
     "device_f1": "device F1",
     "parameter_f1": "param F1",
-    "numerical_precision": "num. prec.",
-    "token_nll": "token NLL",
+    "numerical_precision": "numbers",
+    "token_nll": "NLL",
 }
 
 
@@ -44,46 +44,49 @@ def print_results(study: StudyRow, split: str, json: bool, task_type: str = "") 
         console.print(f"study {study.name} has no {split} scores yet; `lab jobs` shows how far it is.")
         return
     personas = max(method.n_personas for method in found.methods)
-    console.print(
-        f"[bold]{found.study}[/]  {found.dataset}, {found.base}, {split} split, {personas} personas; "
-        "intervals are 95% over personas"
-    )
-    shown = table(
-        "method", *_COLUMNS.values(), "Δ unified", "p (Holm)", "improved", "worst", "params", "trained", "s/answer",
-        right=(*_COLUMNS.values(), "p (Holm)", "improved", "params", "trained", "s/answer"),
-    )  # fmt: skip
-    for method in found.methods:
-        shown.add_row(*_cells(method))
-    console.print(shown)
+    console.print(f"[bold]{found.study}[/]  {found.dataset}, {found.base}, {split} split, {personas} personas")
+    console.print("embedding similarity, and its difference from unified; 95% intervals over personas")
+    console.print(_against_unified(found.methods))
+    console.print("other metrics, worst persona against unified, and cost")
+    console.print(_others(found.methods))
 
 
-def _cells(method: MethodResult) -> list[str]:
-    versus = method.vs_unified
-    against = ["", "", "", ""]
-    if versus is not None:
-        against = [
-            f"{versus.difference:+.3f}{_interval(versus.low, versus.high, '+.3f')}",
-            f"{versus.p_holm:.3f}" if versus.p_holm >= 0.001 else "<.001",
-            f"{versus.improved:.0%}",
-            f"{versus.worst:+.3f} {versus.worst_persona}",
-        ]
-    cost = method.cost
-    return [
-        method.name,
-        *(_estimate(method.metrics.get(metric), metric) for metric in _COLUMNS),
-        *against,
-        f"{cost.parameters / 1e6:.2f}M" if cost.parameters else "0",
-        duration(cost.train_seconds),
-        number(cost.seconds_per_answer, ".2f"),
-    ]
+def _against_unified(methods: list[MethodResult]) -> Table:
+    shown = table("method", "similarity", "Δ unified", "p (Holm)", "improved", right=("p (Holm)", "improved"))
+    for method in methods:
+        versus = method.vs_unified
+        shown.add_row(
+            method.name,
+            _with_interval(method.metrics.get(MAIN_METRIC)),
+            f"{versus.difference:+.3f}{_interval(versus.low, versus.high, '+.3f')}" if versus else "",
+            ("<.001" if versus.p_holm < 0.001 else f"{versus.p_holm:.3f}") if versus else "",
+            f"{versus.improved:.0%}" if versus else "",
+        )
+    return shown
 
 
-def _estimate(estimate: Estimate | None, metric: str) -> str:
-    if estimate is None:
-        return "–"
-    if metric != "embedding_similarity":
-        return f"{estimate.mean:.3f}"
-    return f"{estimate.mean:.3f}{_interval(estimate.low, estimate.high, '.3f')}"
+def _others(methods: list[MethodResult]) -> Table:
+    columns = (*_OTHERS.values(), "worst", "params", "trained", "s/answer")
+    shown = table("method", *columns, right=columns)
+    for method in methods:
+        cost = method.cost
+        shown.add_row(
+            method.name,
+            *(_mean(method.metrics.get(metric)) for metric in _OTHERS),
+            f"{method.vs_unified.worst:+.3f}" if method.vs_unified else "",
+            f"{cost.parameters / 1e6:.2f}M" if cost.parameters else "0",
+            duration(cost.train_seconds),
+            number(cost.seconds_per_answer, ".2f"),
+        )
+    return shown
+
+
+def _mean(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else f"{estimate.mean:.3f}"
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else _mean(estimate) + _interval(estimate.low, estimate.high, ".3f")
 
 
 def _interval(low: float | None, high: float | None, form: str) -> str:

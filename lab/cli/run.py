@@ -116,10 +116,9 @@ def _line(job: JobRow) -> str:
 
 
 def _progress_table(jobs: list[JobRow]) -> Table:
-    shown = table("id", "kind", "method", "state", "progress", "eta", "step", "loss", "val", "note")
+    shown = table("id", "kind", "method", "state", "progress", "eta", "loss", "val", "note")
     for job in reversed(jobs):
-        filled = round(job.progress * 12)
-        step = f"{job.step}/{job.total_steps}" if job.total_steps else ""
+        filled = round(job.progress * 10)
         note = job.error or job.note
         if job.state is State.BLOCKED:
             note = f"waits for {', '.join(map(str, job.waits_for))}"
@@ -130,9 +129,8 @@ def _progress_table(jobs: list[JobRow]) -> Table:
             job.kind,
             job.method,
             str(job.state),
-            f"{'█' * filled}{'░' * (12 - filled)} {job.progress:4.0%}",
+            f"{'█' * filled}{'░' * (10 - filled)} {job.progress:4.0%}",
             duration(job.eta_seconds) if job.state is State.RUNNING else "",
-            step,
             number(job.loss),
             number(job.val_loss),
             note,
