@@ -1,0 +1,135 @@
+"""The app: three tabs and one tick that reads for the tab in sight. It only composes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from lab.errors import LabError
+from lab.tui.screens.base import LabScreen
+from lab.tui.screens.chat import ChatScreen
+from lab.tui.screens.help import HelpScreen
+from lab.tui.screens.jobs import JobsScreen
+from lab.tui.screens.results import ResultsScreen
+from lab.tui.themes import THEMES
+from lab.tui.widgets.header import Header
+
+if TYPE_CHECKING:
+    from lab.tui.feeds.status import Status, StatusFeed
+
+_TICK_SECONDS = 0.25
+_SLOW_TICK_SECONDS = 1.0
+
+
+class LabApp(App[None]):
+    """Persona Lab in a terminal. Leaving it stops nothing: jobs belong to the workers."""
+
+    TITLE = "Persona Lab"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "jobs": JobsScreen,
+        "results": ResultsScreen,
+        "chat": ChatScreen,
+    }
+    DEFAULT_MODE = "jobs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('jobs')", "Jobs", show=False, id="tab.jobs"),
+        Binding("2", "go('results')", "Results", show=False, id="tab.results"),
+        Binding("3", "go('chat')", "Chat", show=False, id="tab.chat"),
+        Binding("question_mark", "help", "help", key_display="?", id="help"),
+        Binding("q", "quit", "quit", id="quit"),
+    ]
+
+    def __init__(self, *, low_bandwidth: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
+        self.now = now
+        self.low_bandwidth = low_bandwidth
+        self.study: str | None = None  # None: the newest
+        self.status: Status | None = None
+        self.ticks = 0  # how often a tab has been read for and shown
+        self._wake = asyncio.Event()
+        self._feed: StatusFeed | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        """Start the tick; the first paint does not wait for it."""
+        self.call_after_refresh(self.tick)
+
+    # ------------------------------------------------------------ the tick
+
+    @work(exclusive=True)
+    async def tick(self) -> None:
+        """Read for the tab in sight, show it, rest; a poke ends the rest."""
+        seconds = _SLOW_TICK_SECONDS if self.low_bandwidth else _TICK_SECONDS
+        while self.is_running:
+            self._wake.clear()
+            screen = self.screen
+            if isinstance(screen, LabScreen) and screen.in_sight:
+                await self._read_for(screen)
+            try:
+                await asyncio.wait_for(self._wake.wait(), seconds)
+            except TimeoutError:
+                continue
+
+    def poke(self) -> None:
+        """Something changed what is wanted: read now."""
+        self._wake.set()
+
+    async def _read_for(self, screen: LabScreen[Any]) -> None:
+        try:
+            self.status = await asyncio.to_thread(self._read_status, self.study)
+            view = await asyncio.to_thread(screen.want())
+        except LabError as error:
+            if screen.in_sight:
+                screen.refuse(error)
+        else:
+            if screen.in_sight:  # else the user has gone elsewhere, or left, meanwhile
+                screen.tell_status(self.status)
+                screen.tell(view)
+        self.ticks += 1
+
+    def _read_status(self, study: str | None) -> Status:
+        if self._feed is None:
+            from lab.tui.feeds.status import StatusFeed
+
+            self._feed = StatusFeed()
+        return self._feed.read(study)
+
+    # ------------------------------------------------------------ actions
+
+    @on(Header.Went)
+    def go_to(self, event: Header.Went) -> None:
+        """A tab was clicked."""
+        self.action_go(event.tab)
+
+    def action_go(self, tab: str) -> None:
+        """Go to a tab."""
+        self.switch_mode(tab)
+
+    def action_help(self) -> None:
+        """Every key of the screen in sight."""
+        self.push_screen(HelpScreen())
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C leaves too: jobs go on."""
+        self.exit()
+
+
+def run(low_bandwidth: bool = False, no_mouse: bool = False) -> None:
+    """Open the lab in this terminal until the user leaves.
+
+    Args:
+        low_bandwidth: read and paint once a second, for slow lines.
+        no_mouse: leave the mouse to the terminal.
+    """
+    LabApp(low_bandwidth=low_bandwidth).run(mouse=not no_mouse)

@@ -1,0 +1,1 @@
+"""What the screens read, each in a thread: plain snapshots of the database, with no Textual in them."""

@@ -1,0 +1,45 @@
+"""The personas of a study, and the situation each was last seen in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from lab.data.load import load
+from lab.data.types import Dataset, Persona
+from lab.db.queries import StudyRow, get_dataset
+from lab.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One persona of a study."""
+
+    persona_id: str
+    name: str
+    description: str
+    context: dict[str, Any] = field(default_factory=dict)  # of the latest dialogue
+
+    @property
+    def words(self) -> str:
+        """What a search looks in."""
+        return f"{self.persona_id} {self.name} {self.description}"
+
+
+def people(study: StudyRow) -> list[Person]:
+    """The personas of a study, in the order of the data."""
+    folder = load_settings().artifacts / get_dataset(study.dataset).folder
+    dataset = _dataset(str(folder))
+    return [_person(persona, dataset) for persona in dataset.personas[: study.spec["personas"]]]
+
+
+@lru_cache(maxsize=2)
+def _dataset(folder: str) -> Dataset:
+    return load(folder)
+
+
+def _person(persona: Persona, dataset: Dataset) -> Person:
+    dialogues = dataset.of(persona.persona_id)
+    context = dict(dialogues[-1].context) if dialogues else {}
+    return Person(persona.persona_id, persona.name or "", persona.description, context)

@@ -1,0 +1,161 @@
+"""The results of a study, from the table of methods down to the words of one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lab.db import queries
+from lab.db.queries import StudyRow
+from lab.methods.spec import catalog
+from lab.metrics.actions import Action, parse_actions
+from lab.report.predictions import Prediction, read_predictions
+from lab.report.results import REFERENCE, Results, persona_scores, results
+from lab.settings import load_settings
+from lab.tui.feeds.people import people
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the screen shows: a study's table, or one method's personas, or one persona's dialogues."""
+
+    study: StudyRow | None
+    split: str
+    method: str = ""
+    persona: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaResult:
+    """One persona under one method, against unified."""
+
+    persona_id: str
+    name: str
+    description: str
+    score: float
+    unified: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """How much better than unified."""
+        return None if self.unified is None else self.score - self.unified
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a method answered in one turn."""
+
+    method: str
+    text: str
+    similarity: float
+    actions: frozenset[Action]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One assistant turn: what came before it, the reference and the methods' answers."""
+
+    dialogue_id: str
+    number: int
+    task_type: str
+    context: dict[str, object]
+    said: tuple[tuple[str, str], ...]  # (role, text) since the assistant's turn before
+    reference: str
+    actions: frozenset[Action]
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsView:
+    """What there is to show at the level that is wanted."""
+
+    wanted: Wanted
+    table: Results | None = None
+    lowest: dict[str, float] = field(default_factory=dict)  # method → its worst persona's score
+    about: dict[str, str] = field(default_factory=dict)  # method → what it is
+    personas: list[PersonaResult] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+
+
+@dataclass
+class ResultsFeed:
+    """Computes anew only when another evaluation has succeeded."""
+
+    _of: tuple[Wanted, int] | None = None
+    _view: ResultsView | None = None
+
+    def read(self, wanted: Wanted) -> ResultsView:
+        """The present view; the same object as before if nothing changed."""
+        study = wanted.study
+        if study is None:
+            return ResultsView(wanted)
+        bare = Wanted(None, wanted.split, wanted.method, wanted.persona)
+        of = (bare, hash((study.id, tuple(sorted(study.counts.items())))))
+        if self._view is None or of != self._of:
+            self._view, self._of = _view(study, wanted), of
+        return self._view
+
+
+def _view(study: StudyRow, wanted: Wanted) -> ResultsView:
+    if wanted.persona:
+        return ResultsView(wanted, turns=_turns(study, wanted))
+    scores = persona_scores(study, wanted.split)
+    if wanted.method:
+        return ResultsView(wanted, personas=_personas(study, wanted.method, scores))
+    own = study.spec.get("method", {})
+    about = {name: method.about for name, method in catalog().items()}
+    about |= {name: method.get("about", "") for name, method in own.items()}
+    lowest = {method: min(values.values()) for method, values in scores.items()}
+    return ResultsView(wanted, results(study, wanted.split), lowest, about)
+
+
+def _personas(study: StudyRow, method: str, scores: dict[str, dict[str, float]]) -> list[PersonaResult]:
+    """The personas, those that gain most first."""
+    unified = scores.get(REFERENCE, {}) if method != REFERENCE else {}
+    known = {person.persona_id: person for person in people(study)}
+    rows = [
+        PersonaResult(
+            key,
+            known[key].name if key in known else "",
+            known[key].description if key in known else "",
+            score,
+            unified.get(key),
+        )
+        for key, score in scores.get(method, {}).items()
+    ]
+    return sorted(rows, key=lambda row: row.score if row.difference is None else row.difference, reverse=True)
+
+
+def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
+    """Every turn of the persona; unified's answer stands beside that of another method."""
+    folders = queries.evaluations(study.id, wanted.split)
+    methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
+    root = load_settings().artifacts
+    read = {method: read_predictions(root / folders[method], wanted.persona) for method in methods}
+    beside = {(row.dialogue_id, row.turn): row for row in read.get(REFERENCE, []) if wanted.method != REFERENCE}
+    return [_turn(row, wanted.method, beside.get((row.dialogue_id, row.turn))) for row in read.get(wanted.method, [])]
+
+
+def _turn(row: Prediction, method: str, unified: Prediction | None) -> Turn:
+    answers = [_answer(REFERENCE, unified)] if unified is not None else []
+    return Turn(
+        row.dialogue_id,
+        row.turn,
+        row.task_type,
+        row.context,
+        tuple(_since_last_answer(row.history)),
+        row.reference,
+        parse_actions(row.reference),
+        (*answers, _answer(method, row)),
+    )
+
+
+def _answer(method: str, row: Prediction) -> Answer:
+    return Answer(method, row.prediction, row.similarity, parse_actions(row.prediction))
+
+
+def _since_last_answer(history: Iterable[dict[str, str]]) -> Iterator[tuple[str, str]]:
+    said: list[tuple[str, str]] = []
+    for message in history:
+        said = [] if message["role"] == "assistant" else [*said, (message["role"], message["content"])]
+    yield from said

@@ -1,0 +1,58 @@
+"""The line at the top of every screen: the study, the workers, the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.db import queries
+from lab.db.queries import StudyRow
+from lab.db.tables import UNFINISHED, Worker
+from lab.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the lab is, at a glance."""
+
+    study: StudyRow | None = None
+    workers: int = 0  # alive
+    silent: int = 0  # said to be alive, but heard of no more
+    queue: int = 0
+    gpus: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def unfinished(self) -> int:
+        """How many jobs of the study are not yet at an end."""
+        return sum(self.study.counts.get(state, 0) for state in UNFINISHED) if self.study else 0
+
+
+@dataclass
+class StatusFeed:
+    """Reads the status; a worker is alive while its counter moves on our own monotonic clock."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    _beats: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def read(self, study_name: str | None) -> Status:
+        """The status of a study, or of the newest."""
+        studies = {study.name: study for study in queries.list_studies()}
+        workers = queries.list_workers()
+        alive = [worker for worker in workers if self._is_alive(worker)]
+        return Status(
+            study=studies.get(study_name) if study_name else next(iter(studies.values()), None),
+            workers=len(alive),
+            silent=len(workers) - len(alive),
+            queue=queries.queue_length("work"),
+            gpus=tuple(gpu for worker in alive for gpu in worker.usage.get("gpus", ())),
+        )
+
+    def _is_alive(self, worker: Worker) -> bool:
+        now = self.monotonic()
+        beat, since = self._beats.get(worker.id, (-1, now))
+        if worker.beat != beat:
+            since = now
+        self._beats[worker.id] = (worker.beat, since)
+        return now - since < load_settings().lease_seconds

@@ -1,0 +1,153 @@
+"""What all tabs share: header, banner, body, bottom line, and how they read and act."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from lab.errors import LabError
+from lab.tui.format import age
+from lab.tui.screens.picker import Picker
+from lab.tui.text import Line, Span, one_line, wrap_spans
+from lab.tui.widgets.bar import Bar
+from lab.tui.widgets.header import Header
+from lab.tui.widgets.lines import Lines
+from lab.tui.widgets.table import Column
+
+if TYPE_CHECKING:
+    from lab.db.queries import StudyRow
+    from lab.tui.app import LabApp
+    from lab.tui.feeds.status import Status
+
+View = TypeVar("View")
+
+_NO_WORKER: Span = (" no worker is alive: jobs and chat wait. Start one:  lab up", "warn")
+
+
+class LabScreen(Screen[None], Generic[View]):
+    """A tab, or a page of one. Only the one in sight is asked what it wants, and only it is read for."""
+
+    TAB: ClassVar[str]
+
+    def compose(self) -> ComposeResult:
+        """Header, banner, body, bottom line."""
+        yield Header(self.TAB)
+        yield Lines(id="banner")
+        yield from self.body()
+        yield Bar()
+
+    @abstractmethod
+    def body(self) -> ComposeResult:
+        """What is between header and bottom line."""
+
+    @abstractmethod
+    def want(self) -> Callable[[], View]:
+        """How to read what the screen shows now; called in a thread, so it touches no widget."""
+
+    @abstractmethod
+    def tell(self, view: View) -> None:
+        """Show what was read."""
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def lab(self) -> LabApp:
+        """The app, by its own type."""
+        return cast("LabApp", self.app)
+
+    @property
+    def in_sight(self) -> bool:
+        """Whether there is a screen to show something on: mounted, uppermost, and not about to close."""
+        return self.is_mounted and self.app.is_running and self.is_attached and self.is_current
+
+    @property
+    def bar(self) -> Bar:
+        """The bottom line."""
+        return self.query_one(Bar)
+
+    def on_screen_resume(self) -> None:
+        """In sight again: read at once."""
+        self.lab.poke()
+
+    def tell_status(self, status: Status) -> None:
+        """Show how the lab is."""
+        self.query_one(Header).tell(status)
+        self._warn((_NO_WORKER,) if not status.workers else ())
+
+    def refuse(self, error: LabError) -> None:
+        """Show why nothing can be read."""
+        self._warn(((f" {error}", "bad"),))
+
+    def _warn(self, line: Line) -> None:
+        banner = self.query_one("#banner", Lines)
+        banner.display = bool(line)
+        banner.styles.height = len(wrap_spans(line, max(self.size.width - 1, 1)))
+        banner.show(lambda cells: wrap_spans(line, cells))
+
+    # ------------------------------------------------------------ acting
+
+    @work
+    async def act(self, action: Callable[[], str]) -> None:
+        """Do it in a thread, then say what came of it."""
+        try:
+            self.bar.say(await asyncio.to_thread(action))
+        except LabError as error:
+            self.bar.say(str(error), "bad")
+        self.lab.poke()
+
+    @work(exclusive=True, group="study")
+    async def action_study(self) -> None:
+        """Choose the study that all tabs show."""
+        try:
+            studies = await asyncio.to_thread(_studies)
+        except LabError as error:
+            self.bar.say(str(error), "bad")
+            return
+        if not studies:
+            self.bar.say("no study yet: lab run --data FOLDER starts one")
+            return
+        present = self.lab.status.study if self.lab.status else None
+        picker = Picker(
+            "study", _study_columns(self.lab.now), studies, _name, _words, present.name if present else None
+        )
+        chosen = await self.app.push_screen_wait(picker)
+        if chosen is not None:
+            self.lab.study = chosen.name
+            self.lab.poke()
+
+
+def _studies() -> list[StudyRow]:
+    from lab.tui import acts
+
+    return acts.studies()
+
+
+def _name(study: StudyRow) -> str:
+    return study.name
+
+
+def _words(study: StudyRow) -> str:
+    return f"{study.name} {study.dataset_name} {study.base}"
+
+
+def _study_columns(now: Callable[[], datetime]) -> list[Column[StudyRow]]:
+    return [
+        Column("study", 20, lambda study, _: ((one_line(study.name), "strong"),), grows=True),
+        Column("data set", 16, lambda study, _: ((one_line(study.dataset_name), ""),), rank=1, grows=True),
+        Column("base", 16, lambda study, _: ((one_line(study.base), "dim"),), rank=2, grows=True),
+        Column("jobs", 9, _done, right=True),
+        Column("age", 4, lambda study, _: ((age(study.created_at, now()), "dim"),), right=True),
+    ]
+
+
+def _done(study: StudyRow, cells: int) -> Line:
+    del cells
+    done = sum(count for state, count in study.counts.items() if state == "SUCCEEDED")
+    return ((f"{done}/{study.n_jobs}", ""),)

@@ -1,0 +1,46 @@
+"""The lists that a chat is chosen from: personas and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from lab.tui.format import context_words
+from lab.tui.screens.picker import Picker
+from lab.tui.text import one_line
+from lab.tui.widgets.table import Column
+
+if TYPE_CHECKING:
+    from lab.tui.feeds.chat import Ready
+    from lab.tui.feeds.people import Person
+
+
+async def pick_person(app: App[Any], people: Sequence[Person], present: Person | None) -> Person | None:
+    """Choose a persona."""
+    columns: list[Column[Person]] = [
+        Column("persona", 14, lambda person, _: ((one_line(person.persona_id), "strong"),)),
+        Column("name", 10, lambda person, _: ((one_line(person.name), ""),), rank=2),
+        Column("description", 30, lambda person, _: ((one_line(person.description), "dim"),), grows=True),
+        Column("last seen", 24, lambda person, _: ((context_words(person.context), "second"),), rank=1),
+    ]
+    picker = Picker(
+        f"{len(people)} personas",
+        columns,
+        people,
+        lambda person: person.persona_id,
+        lambda person: person.words,
+        present.persona_id if present else None,
+    )
+    return await app.push_screen_wait(picker)
+
+
+async def pick_method(app: App[Any], title: str, ready: Sequence[Ready], present: str) -> Ready | None:
+    """Choose a method whose recipe book is ready."""
+    columns: list[Column[Ready]] = [
+        Column("method", 16, lambda one, _: ((one_line(one.method), "strong"),)),
+        Column("what it is", 30, lambda one, _: ((one_line(one.about), "dim"),), grows=True),
+    ]
+    picker = Picker(title, columns, ready, lambda one: one.method, lambda one: f"{one.method} {one.about}", present)
+    return await app.push_screen_wait(picker)

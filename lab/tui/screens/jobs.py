@@ -1,0 +1,242 @@
+"""Jobs: the live table, and the curve and the log of the job under the cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from lab.tui.screens.base import LabScreen
+from lab.tui.screens.log import LogScreen
+from lab.tui.text import Line, wrap_spans
+from lab.tui.widgets.job_detail import JobDetailPane
+from lab.tui.widgets.jobs_table import JobsTable, arranged
+from lab.tui.widgets.lines import Lines
+from lab.tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from lab.db.queries import JobRow
+    from lab.tui.feeds.jobs import JobsFeed, JobsView
+
+
+class JobsScreen(LabScreen["JobsView"]):
+    """The queue as a table, and one job of it in detail."""
+
+    TAB = "jobs"
+    CSS_PATH = "jobs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "cancel", "cancel", id="jobs.cancel"),
+        Binding("r", "retry", "retry", id="jobs.retry"),
+        Binding("plus,equals_sign", "shift(1)", "priority up", show=False, id="jobs.raise"),
+        Binding("minus", "shift(-1)", "priority down", show=False, id="jobs.lower"),
+        Binding("l", "log", "log", id="jobs.log"),
+        Binding("slash", "filter", "filter", key_display="/", id="jobs.filter"),
+        Binding("p", "priority", "priority", id="jobs.priority"),
+        Binding("e", "next_failed", "next failed", id="jobs.next_failed"),
+        Binding("g", "group(1)", "next curve", id="jobs.group"),
+        Binding("G", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
+        Binding("f", "only_study", "only this study", id="jobs.only_study"),
+        Binding("s", "study", "study", id="study"),
+        Binding("escape", "clear", "clear filter", show=False, id="jobs.clear"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._feed: JobsFeed | None = None
+        self._view: JobsView | None = None
+        self._only_study = False
+        self._groups: list[str] = []
+        self._group = ""
+
+    # ------------------------------------------------------------ what is shown
+
+    def body(self) -> ComposeResult:
+        """Filter, table, and below it curve and log."""
+        yield Input(placeholder="words of id, kind, method, state, device, error", id="filter")
+        yield JobsTable(self.lab.now)
+        yield Lines(id="empty")
+        yield JobDetailPane()
+
+    def on_mount(self) -> None:
+        """Keys go to the table."""
+        self.table.focus()
+
+    @property
+    def table(self) -> JobsTable:
+        """The table."""
+        return self.query_one(JobsTable)
+
+    def want(self) -> Callable[[], JobsView]:
+        """The table, and the details of the job under the cursor."""
+        job = self.table.row
+        study = self.lab.status.study if self.lab.status and self._only_study else None
+        return partial(self._read, study.id if study else None, job.id if job else None, self._group)
+
+    def _read(self, study: int | None, job: int | None, group: str) -> JobsView:
+        from lab.tui.feeds.jobs import JobsFeed, Wanted
+
+        if self._feed is None:
+            self._feed = JobsFeed(chart_seconds=3.0 if self.lab.low_bandwidth else 1.0)
+        return self._feed.read(Wanted(study, job, group))
+
+    def tell(self, view: JobsView) -> None:
+        """Show what was read."""
+        self._view = view
+        self._fill()
+        self.query_one(JobDetailPane).tell(view, len(self._groups))
+        empty = self.query_one("#empty", Lines)
+        empty.display = not self.table.rows
+        self.table.display = bool(self.table.rows)
+        message = _nothing(len(view.jobs), self._filter.value, self._only_study)
+        empty.show(lambda cells: [(), *wrap_spans(message, cells - 2)])
+
+    def _fill(self) -> None:
+        if self._view is not None:
+            self.table.fill(arranged(self._view.jobs, self._filter.value))
+
+    @on(Table.Moved, "#jobs")
+    def show_other_job(self) -> None:
+        """Another job is under the cursor."""
+        self._groups, self._group = [], ""
+        self.lab.poke()
+
+    # ------------------------------------------------------------ filter
+
+    @property
+    def _filter(self) -> Input:
+        return self.query_one("#filter", Input)
+
+    def action_filter(self) -> None:
+        """Type words to see only jobs that have them all."""
+        self._filter.display = True
+        self._filter.focus()
+
+    def action_clear(self) -> None:
+        """Show all jobs again."""
+        self._filter.value = ""
+        self._filter.display = False
+        self.table.focus()
+
+    @on(Input.Changed, "#filter")
+    def narrow(self) -> None:
+        """Filter while typing."""
+        self._fill()
+
+    @on(Input.Submitted, "#filter")
+    def keep_filter(self) -> None:
+        """Back to the table, filter in force."""
+        self._filter.display = bool(self._filter.value)
+        self.table.focus()
+
+    def action_only_study(self) -> None:
+        """Show the jobs of the study at the top only, or all."""
+        self._only_study = not self._only_study
+        self.bar.say("jobs of this study only; f shows all" if self._only_study else "jobs of all studies")
+        self.lab.poke()
+
+    # ------------------------------------------------------------ what keys do to a job
+
+    def action_cancel(self) -> None:
+        """Cancel the job; a running one after a question."""
+        job = self.table.row
+        if job is None:
+            return
+        if job.state != "RUNNING":
+            self._do("cancel", job)
+            return
+        self.bar.ask(
+            f"Cancel job {job.id} {job.kind} {job.method}, {job.progress:.0%} done?",
+            {"y": partial(self._do, "cancel", job)},
+            "y cancel it · any other key: go on",
+        )
+
+    def action_retry(self) -> None:
+        """Try a broken job again."""
+        if self.table.row is not None:
+            self._do("retry", self.table.row)
+
+    def action_priority(self) -> None:
+        """Say how to raise and lower."""
+        job = self.table.row
+        if job is not None:
+            shifts = {
+                key: partial(self.action_shift, by) for key, by in (("plus", 1), ("equals_sign", 1), ("minus", -1))
+            }
+            self.bar.ask(f"Priority of job {job.id} is {job.priority:+}", shifts, "+ raise · − lower")
+
+    def action_shift(self, by: int) -> None:
+        """Raise or lower the job's priority."""
+        if self.table.row is not None:
+            self._do("prioritise", self.table.row, by)
+
+    def _do(self, what: str, job: JobRow, *arguments: int) -> None:
+        def action() -> str:
+            from lab.tui import acts
+
+            said: str = getattr(acts, what)(job, *arguments)
+            if self._feed is not None:
+                self._feed.hurry()
+            return said
+
+        self.act(action)
+
+    # ------------------------------------------------------------ detail
+
+    def action_next_failed(self) -> None:
+        """The cursor on the next job that failed."""
+        rows, cursor = self.table.rows, self.table.cursor
+        failed = [place for place, job in enumerate(rows) if job.state in ("FAILED", "DEAD")]
+        if not failed:
+            self.bar.say("no job has failed")
+            return
+        self.table.action_move(next((place for place in failed if place > cursor), failed[0]) - cursor)
+
+    def action_log(self) -> None:
+        """The whole log of the job."""
+        if self.table.row is not None:
+            self.app.push_screen(LogScreen(self.table.row.id))
+
+    @on(Table.Chosen, "#jobs")
+    def open_job(self) -> None:
+        """Enter opens the log."""
+        self.action_log()
+
+    @work(exclusive=True, group="groups")
+    async def action_group(self, by: int) -> None:
+        """The curve of the next group; after the last, the mean over groups again."""
+        job = self.table.row
+        if job is None:
+            return
+        if not self._groups:
+            self._groups = await asyncio.to_thread(_curve_groups, job.id)
+        choices = ["", *self._groups]
+        self._group = choices[(choices.index(self._group) + by) % len(choices)]
+        if not self._groups:
+            self.bar.say("this job has one curve only")
+        self.lab.poke()
+
+
+def _curve_groups(job: int) -> list[str]:
+    from lab.tui import acts
+
+    return acts.curve_groups(job)
+
+
+def _nothing(jobs: int, words: str, only_study: bool) -> Line:
+    """What to do next where the table is empty."""
+    if jobs and words:
+        return ((f" no job has all of: {words}", "dim"), ("   esc", "accent"), (" clears the filter", "dim"))
+    if only_study:
+        return ((" this study has no jobs", "dim"), ("   f", "accent"), (" shows all", "dim"))
+    return (
+        (" no jobs yet. Start a study from a shell:\n\n", ""),
+        ("   lab run --data FOLDER --methods base,unified,persona\n", "accent"),
+        ("   make demo", "accent"),
+        ("     a small study on generated data, in minutes", "dim"),
+    )

@@ -1,0 +1,129 @@
+"""The table of jobs: its columns, its order, its filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lab.tui.format import age, aware, duration, loss, progress_bar
+from lab.tui.text import Line, one_line
+from lab.tui.widgets.table import Column, Remark, Table
+
+if TYPE_CHECKING:
+    from lab.db.queries import JobRow
+
+TONES = {
+    "RUNNING": "accent",
+    "READY": "",
+    "BLOCKED": "dim",
+    "RETRY_WAIT": "warn",
+    "SUCCEEDED": "good",
+    "FAILED": "bad",
+    "DEAD": "bad",
+    "CANCELLED": "dim",
+    "SKIPPED": "dim",
+}
+_ORDER = {"RUNNING": 0, "RETRY_WAIT": 1, "READY": 1, "BLOCKED": 2}
+_ENDED = 3
+
+
+class JobsTable(Table["JobRow"]):
+    """Jobs: those that run first, then those that wait in the order they will be taken, then the ended."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(
+            _columns(now),
+            key=lambda job: job.id,
+            remark=Remark(remark, first="progress", last="val"),
+            id="jobs",
+        )
+
+
+def arranged(jobs: Iterable[JobRow], words: str) -> list[JobRow]:
+    """The jobs that have every one of the words, in the order of the table."""
+    wanted = words.lower().split()
+    found = [job for job in jobs if all(word in _said(job) for word in wanted)] if wanted else jobs
+    return sorted(found, key=_place)
+
+
+def remark(job: JobRow) -> Line:
+    """What a job that is not running says instead of its progress; nothing if it runs or has succeeded."""
+    if job.state in ("FAILED", "DEAD"):
+        return ((one_line(job.error or "no reason was given"), "bad"),)
+    if job.state == "BLOCKED":
+        return ((f"waits for {', '.join(map(str, job.waits_for))}{_priority(job)}", "dim"),)
+    if job.state == "READY":
+        return ((f"{one_line(job.note) or 'next in line'}{_priority(job)}", "dim"),)
+    if job.state == "RETRY_WAIT":
+        return ((f"tries again: {one_line(job.error or '')}", "warn"),)
+    if job.state in ("CANCELLED", "SKIPPED"):
+        return ((one_line(job.note) or "cancelled", "dim"),)
+    return ()
+
+
+def _priority(job: JobRow) -> str:
+    return f" · priority {job.priority:+}" if job.priority else ""
+
+
+def _place(job: JobRow) -> tuple[int, float, int]:
+    group = _ORDER.get(job.state, _ENDED)
+    if group < _ENDED:
+        return group, -job.priority, job.id
+    ended = aware(job.finished_at).timestamp() if job.finished_at else 0.0
+    return group, -ended, -job.id
+
+
+def _said(job: JobRow) -> str:
+    return f"{job.id} {job.kind} {job.method} {job.state} {job.device} {job.owner} {job.error}".lower()
+
+
+def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
+    def text(value: Callable[[JobRow], str], tone: str = "") -> Callable[[JobRow, int], Line]:
+        return lambda job, _: ((value(job), tone),)
+
+    return [
+        Column("id", 4, text(lambda job: str(job.id), "dim"), right=True),
+        Column("kind", 8, text(lambda job: job.kind)),
+        Column("method", 12, text(lambda job: job.method, "strong"), grows=True),
+        Column("state", 10, _state),
+        Column("progress", 12, _progress),
+        Column("eta", 6, text(_eta), right=True, rank=1),
+        Column("device", 10, text(_device, "dim"), rank=6, grows=True),
+        Column("step", 9, text(_step), right=True, rank=5),
+        Column("loss", 6, text(lambda job: loss(job.loss)), right=True, rank=2),
+        Column("val", 6, text(lambda job: loss(job.val_loss)), right=True),
+        Column("tries", 5, _tries, right=True, rank=7),
+        Column("age", 4, text(lambda job: age(job.created_at, now()), "dim"), right=True, rank=3),
+    ]  # fmt: skip
+
+
+def _state(job: JobRow, cells: int) -> Line:
+    del cells
+    if job.cancel_requested and job.state == "RUNNING":
+        return (("CANCELLING", "warn"),)
+    return ((str(job.state), TONES[job.state]),)
+
+
+def _progress(job: JobRow, cells: int) -> Line:
+    return (*progress_bar(job.progress, cells - 5), (f" {job.progress:>4.0%}", ""))
+
+
+def _eta(job: JobRow) -> str:
+    return duration(job.eta_seconds) if job.state == "RUNNING" else ""
+
+
+def _device(job: JobRow) -> str:
+    host = (job.owner or "").split(":", maxsplit=1)[0]
+    return f"{job.device or ''} {host}".strip()
+
+
+def _step(job: JobRow) -> str:
+    if job.step is None:
+        return ""
+    return f"{job.step}/{job.total_steps}" if job.total_steps else str(job.step)
+
+
+def _tries(job: JobRow, cells: int) -> Line:
+    del cells
+    return ((f"{job.tries + (job.state in ('RUNNING', 'SUCCEEDED'))}", "warn" if job.tries else "dim"),)
