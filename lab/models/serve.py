@@ -17,8 +17,8 @@ from lab.models.training import Stopped
 
 __all__ = ["Answer", "Row", "Stopped", "TurnNll", "generate", "nll", "stream"]
 
-# Tokens in memory at once, unless the caller knows better.
-_BATCH_TOKENS = {"cpu": 2**14, "cuda": 2**16}
+# Tokens in memory at once, unless the caller knows better; a CPU reads its share in a few seconds.
+_BATCH_TOKENS = {"cpu": 2**13, "cuda": 2**16}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def nll(
 
 
 def _batch_tokens(resident: Resident) -> int:
-    return _BATCH_TOKENS.get(resident.base.device.type, 2**14)
+    return _BATCH_TOKENS.get(resident.base.device.type, 2**13)
 
 
 def _batches(
