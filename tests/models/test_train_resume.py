@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from lab.errors import LabError
 from lab.models.lora import LoraConfig
 from lab.models.train import train_groups
-from lab.models.training import GroupData, GroupResult, Stopped, TrainConfig, TrainEvent
+from lab.models.training import GroupData, GroupResult, Stopped, TrainConfig, TrainEvent, TrainSummary
 
 MakeModel = Callable[..., PreTrainedModel]
 LORA = LoraConfig(dropout=0.1)
@@ -36,6 +36,7 @@ class Recorder:
     def __init__(self, kill: str = "", after: int = 0) -> None:
         self.results: dict[str, GroupResult] = {}
         self.steps: dict[tuple[str | None, int], float | None] = {}
+        self.summary: TrainSummary | None = None
         self.saved = 0
         self._kill, self._left = kill, after
 
@@ -61,7 +62,9 @@ class Recorder:
 
 
 def go(model: PreTrainedModel, recorder: Recorder, config: TrainConfig = CONFIG, **options: object) -> Recorder:
-    train_groups(model, GROUPS, LORA, config, on_result=recorder.result, on_event=recorder.event, **options)
+    recorder.summary = train_groups(
+        model, GROUPS, LORA, config, on_result=recorder.result, on_event=recorder.event, **options
+    )
     return recorder
 
 
@@ -87,6 +90,7 @@ def test_stopped_anywhere_and_resumed(
         go(model, Recorder(), checkpoint=tmp_path, should_stop=lambda: next(calls, None) is None)
     resumed = go(model, Recorder(), checkpoint=tmp_path, resume=tmp_path)
     assert resumed.outcome() == uninterrupted.outcome()
+    assert resumed.summary.tokens == uninterrupted.summary.tokens
 
 
 @settings(max_examples=12, deadline=None)
