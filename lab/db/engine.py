@@ -8,15 +8,31 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlmodel import Session
 
 from lab.errors import LabError
 from lab.settings import load_settings
 
-_BUSY_MILLISECONDS = 30_000
+# No call waits longer than this for a locked or silent database: a worker has to notice well before its
+# lease runs out (30 s by default).
+_PATIENCE_SECONDS = 10
+_POSTGRES = {
+    "connect_timeout": _PATIENCE_SECONDS,
+    # A server that vanished without a word is noticed by the kernel, not after its default of many minutes.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 1000 * _PATIENCE_SECONDS,
+    # A frozen client in the middle of a transaction loses its row locks.
+    "options": f"-c lock_timeout={_PATIENCE_SECONDS}s -c idle_in_transaction_session_timeout={_PATIENCE_SECONDS}s",
+}
+
+
+class DatabaseError(LabError):
+    """The database cannot be reached or used just now."""
 
 
 def _dumps(value: Any) -> str:
@@ -28,7 +44,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        cursor.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE_SECONDS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -48,23 +64,24 @@ def make_engine(url: str) -> Engine:
     Raises:
         LabError: the URL is not one.
     """
+    mend = "write postgresql://user:password@host/name or leave it empty"
     try:
         backend = make_url(url).get_backend_name()
-        if backend == "sqlite":
-            engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
-            _prepare_sqlite(engine)
-            return engine
-        return create_engine(
-            url,
-            json_serializer=_dumps,
-            json_deserializer=orjson.loads,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 10},
-        )
     except (ArgumentError, NoSuchModuleError) as error:
-        raise LabError(
-            f"database_url: {error}; write postgresql://user:password@host/name or leave it empty."
-        ) from None
+        raise LabError(f"database_url: {error}; {mend}.") from None
+    if backend == "sqlite":
+        engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
+        _prepare_sqlite(engine)
+        return engine
+    if backend != "postgresql":
+        raise LabError(f"database_url: {backend} is not supported; {mend}.")
+    return create_engine(
+        url,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        pool_pre_ping=True,
+        connect_args=_POSTGRES,
+    )
 
 
 @lru_cache(maxsize=1)
@@ -72,32 +89,41 @@ def engine() -> Engine:
     """This process's engine for the database that the settings name."""
     settings = load_settings()
     if not settings.database_url:
-        settings.artifacts.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.artifacts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(f"artifacts: {settings.artifacts} cannot be made ({error}); choose another.") from None
     return make_engine(settings.database)
 
 
 @contextmanager
-def _session(*, writing: bool) -> Iterator[Session]:
-    bound = engine()
+def connected(*, writing: bool) -> Iterator[Connection]:
+    """A transaction: committed at the end, rolled back on an exception.
+
+    Raises:
+        DatabaseError: the database does not answer, is locked for too long, or its disk is full.
+    """
     try:
-        with (
-            bound.connect().execution_options(writing=writing) as connection,
-            connection.begin(),
-            Session(connection, expire_on_commit=False) as session,
-        ):
-            yield session
-            session.flush()
-    except OperationalError as error:
-        if not error.connection_invalidated and error.statement:
-            raise
-        raise unreachable(error) from error
+        with engine().connect().execution_options(writing=writing) as connection, connection.begin():
+            yield connection
+    except (OperationalError, InterfaceError) as error:
+        raise _unusable(error) from error
 
 
-def unreachable(error: Exception) -> LabError:
-    """The one sentence for a database that does not answer; never shows a password."""
-    url = make_url(load_settings().database).render_as_string(hide_password=True)
-    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return LabError(f"database {url} cannot be used ({reason}); start it, or correct database_url in settings.toml.")
+def _unusable(error: Exception) -> DatabaseError:
+    """The one sentence for a database that does not work; never shows a password."""
+    url = make_url(load_settings().database)
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    mend = "see that its folder can be written and has room" if url.get_backend_name() == "sqlite" else "start it"
+    shown = url.render_as_string(hide_password=True)
+    return DatabaseError(f"database {shown} cannot be used ({reason}); {mend}, or correct database_url.")
+
+
+@contextmanager
+def _session(*, writing: bool) -> Iterator[Session]:
+    with connected(writing=writing) as connection, Session(connection, expire_on_commit=False) as session:
+        yield session
+        session.flush()
 
 
 def reading() -> AbstractContextManager[Session]:

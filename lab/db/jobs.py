@@ -6,19 +6,22 @@ those, so a worker that lost its lease cannot touch the job any more. `docs/desi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CursorResult, Update
-from sqlmodel import Session, col, select, update
+from sqlalchemy import ColumnElement, CursorResult, Insert, Update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col, select, update
 
+from lab.db import graph
 from lab.db.engine import writing
 from lab.db.tables import (
     BROKEN,
     TERMINAL,
     WAITING,
     ChatReply,
+    Dataset,
     Job,
     JobLog,
     JobParent,
@@ -49,22 +52,38 @@ class Claim:
     method: str
     spec: dict[str, Any]
     checkpoint: str | None
+    dataset: str | None  # folder of the data set that the spec names, relative
     parents: dict[str, str]  # parent job's key → its artifact folder, relative
 
 
 def _changed(session: Session, statement: Update) -> bool:
-    result = session.execute(statement)
+    result = session.execute(statement.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return bool(result.rowcount)
 
 
-def _held(lease: Lease) -> Update:
-    return update(Job).where(
+def _fence(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (
         col(Job.id) == lease.job,
         col(Job.attempt) == lease.attempt,
         col(Job.owner) == lease.owner,
         col(Job.state) == State.RUNNING,
     )
+
+
+def _touch(session: Session, lease: Lease, values: dict[str, Any] | None = None) -> bool:
+    """The heartbeat that every write of a worker is; False if the lease no longer holds."""
+    held = update(Job).where(*_fence(lease))
+    return _changed(session, held.values(beat=col(Job.beat) + 1, **(values or {})))
+
+
+def _held(session: Session, lease: Lease) -> Job | None:
+    """The job, locked until the transaction ends, if the lease holds."""
+    return session.exec(select(Job).where(*_fence(lease)).with_for_update(key_share=True)).first()
+
+
+def _locked(session: Session, job_id: int) -> Job | None:
+    return session.get(Job, job_id, with_for_update={"key_share": True})
 
 
 # ---------------------------------------------------------------- claim
@@ -93,7 +112,6 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
                     owner=owner,
                     device=device,
                     beat=0,
-                    cancel_requested=False,
                     error=None,
                     note="starting",
                     started_at=now(),
@@ -106,6 +124,7 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
 
 def _claimed(session: Session, lease: Lease) -> Claim:
     job = session.get_one(Job, lease.job)
+    dataset = session.get(Dataset, job.spec["data"]) if "data" in job.spec else None
     parents = session.exec(
         select(Job.key, Job.artifact)
         .join(JobParent, col(JobParent.parent) == Job.id)
@@ -117,6 +136,7 @@ def _claimed(session: Session, lease: Lease) -> Claim:
         job.method,
         job.spec,
         job.checkpoint,
+        dataset.folder if dataset else None,
         {key: artifact for key, artifact in parents if artifact is not None},
     )
 
@@ -135,35 +155,55 @@ class Pulse:
 def beat(lease: Lease, values: dict[str, Any] | None = None) -> Pulse:
     """One heartbeat, which may carry progress fields of the job row."""
     with writing() as session:
-        statement = _held(lease).values(beat=col(Job.beat) + 1, **(values or {}))
-        if not _changed(session, statement):
+        if not _touch(session, lease, values):
             return Pulse(held=False, cancel=False)
         cancel = session.exec(select(Job.cancel_requested).where(Job.id == lease.job)).one()
         return Pulse(held=True, cancel=cancel)
 
 
 def record(lease: Lease, metrics: Sequence[RunMetric] = (), logs: Sequence[str] = ()) -> bool:
-    """Write curve points and log lines, if the lease still holds."""
+    """Write curve points and log lines, if the lease still holds; a point written before is replaced."""
     with writing() as session:
-        if not _changed(session, _held(lease).values(beat=col(Job.beat) + 1)):
+        if not _touch(session, lease):
             return False
-        for metric in metrics:
-            session.merge(metric)
+        latest = {(metric.series, metric.group, metric.step): metric.model_dump() for metric in metrics}
+        if latest:
+            session.connection().execute(_upsert(session, RunMetric, "value"), list(latest.values()))
         session.add_all(JobLog(job=lease.job, attempt=lease.attempt, text=text) for text in logs)
         return True
 
 
+def _upsert(session: Session, table: type[SQLModel], column: str) -> Insert:
+    """INSERT that replaces `column` where the primary key is there already."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    into = table.__table__  # type: ignore[attr-defined]
+    statement = insert(into)
+    return statement.on_conflict_do_update(
+        index_elements=list(into.primary_key), set_={column: statement.excluded[column]}
+    )
+
+
 def checkpoint(lease: Lease, folder: str, step: int) -> bool:
-    """Point to a new checkpoint; the committed step never goes back, and progress forgives crashes."""
+    """Point to a checkpoint, unless a later step has one already; a new step forgives crashes.
+
+    Returns whether the lease holds.
+    """
     with writing() as session:
-        newer = _held(lease).where(col(Job.checkpoint_step) <= step)
-        return _changed(session, newer.values(checkpoint=folder, checkpoint_step=step, crashes=0))
+        job = _held(session, lease)
+        if job is None:
+            return False
+        if step > job.checkpoint_step:
+            job.crashes = 0
+        if step >= job.checkpoint_step:
+            job.checkpoint, job.checkpoint_step = folder, step
+        job.beat += 1
+        return True
 
 
 def reply(lease: Lease, text: str, info: dict[str, Any]) -> bool:
     """Show the answer of a chat job so far."""
     with writing() as session:
-        if not _changed(session, _held(lease).values(beat=col(Job.beat) + 1)):
+        if not _touch(session, lease):
             return False
         session.merge(ChatReply(job=lease.job, text=text, info=info))
         return True
@@ -182,26 +222,34 @@ class Outcome:
     scores: Sequence[Score] = ()
 
 
+def _leave(session: Session, job: Job, state: State, note: str = "") -> None:
+    """The job goes to `state`; what waits for it is skipped if it is not to succeed."""
+    job.state = state
+    job.owner = None
+    job.note = note
+    job.eta_seconds = None
+    job.cancel_requested = False
+    if state in TERMINAL:
+        job.finished_at = now()
+    session.flush()
+    if state in BROKEN:
+        graph.skip_below(session, job.id or 0)
+
+
 def succeed(lease: Lease, outcome: Outcome) -> bool:
-    """The fenced commit: SUCCEEDED, its scores, and every child that now waits for nothing is READY."""
+    """The fenced commit: SUCCEEDED, its scores, and every child that now waits for nothing is READY.
+
+    Returns False, and changes nothing, if the lease no longer holds or the job is to be cancelled.
+    """
     with writing() as session:
-        done = _held(lease).where(col(Job.cancel_requested).is_(False))
-        values = {
-            "state": State.SUCCEEDED,
-            "owner": None,
-            "progress": 1.0,
-            "eta_seconds": 0.0,
-            "note": "",
-            "artifact": outcome.artifact,
-            "manifest": outcome.manifest,
-            "result": outcome.result,
-            "finished_at": now(),
-        }
-        if not _changed(session, done.values(**values)):
+        job = _held(session, lease)
+        if job is None or job.cancel_requested:
             return False
+        job.progress = 1.0
+        job.artifact, job.manifest, job.result = outcome.artifact, outcome.manifest, outcome.result
         session.add_all(outcome.scores)
-        session.flush()
-        _unblock(session, _children(session, lease.job))
+        _leave(session, job, State.SUCCEEDED)
+        graph.unblock(session, graph.children(session, lease.job))
         return True
 
 
@@ -211,47 +259,33 @@ def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:
     Returns the new state, or None if the lease no longer holds.
     """
     with writing() as session:
-        job = session.get_one(Job, lease.job)
-        state = State.FAILED if for_good or job.tries + 1 >= job.max_tries else State.RETRY_WAIT
-        if job.cancel_requested:
-            state = State.CANCELLED
-        values: dict[str, Any] = {
-            "state": state,
-            "owner": None,
-            "tries": Job.tries + 1,
-            "error": error,
-            "note": "",
-            "eta_seconds": None,
-        }
-        if state is not State.RETRY_WAIT:
-            values["finished_at"] = now()
-        if not _changed(session, _held(lease).values(**values)):
+        job = _held(session, lease)
+        if job is None:
             return None
-        if state is not State.RETRY_WAIT:
-            _skip_descendants(session, lease.job)
-        return state
+        job.tries += 1
+        job.error = error
+        state = State.FAILED if for_good or job.tries >= job.max_tries else State.RETRY_WAIT
+        _leave(session, job, State.CANCELLED if job.cancel_requested else state)
+        return job.state
 
 
 def hand_back(lease: Lease, note: str) -> bool:
     """Stopped with grace: READY again, from its checkpoint; False if a cancel came first."""
     with writing() as session:
-        wanted = _held(lease).where(col(Job.cancel_requested).is_(False))
-        return _changed(session, wanted.values(state=State.READY, owner=None, note=note, eta_seconds=None))
+        job = _held(session, lease)
+        if job is None or job.cancel_requested:
+            return False
+        _leave(session, job, State.READY, note)
+        return True
 
 
 def cancelled(lease: Lease) -> bool:
-    """The worker has seen the cancel request and stopped."""
+    """The worker has seen the cancel request and stopped; False if the request was withdrawn."""
     with writing() as session:
-        values = {
-            "state": State.CANCELLED,
-            "owner": None,
-            "note": "",
-            "finished_at": now(),
-            "eta_seconds": None,
-        }
-        if not _changed(session, _held(lease).values(**values)):
+        job = _held(session, lease)
+        if job is None or not job.cancel_requested:
             return False
-        _skip_descendants(session, lease.job)
+        _leave(session, job, State.CANCELLED)
         return True
 
 
@@ -261,33 +295,23 @@ def lose(lease: Lease, seen_beat: int | None = None) -> State | None:
     Args:
         lease: the attempt that is believed dead.
         seen_beat: only if the heartbeat counter still stands here.
+
+    Returns:
+        the new state, or None if the lease no longer holds, or beats after all.
     """
     with writing() as session:
-        job = session.get_one(Job, lease.job)
-        dead = job.crashes + 1 >= CRASH_CAP
-        guarded = _held(lease)
-        if seen_beat is not None:
-            guarded = guarded.where(col(Job.beat) == seen_beat)
-        state = State.DEAD if dead else State.READY
-        values: dict[str, Any] = {
-            "state": state,
-            "owner": None,
-            "crashes": Job.crashes + 1,
-            "eta_seconds": None,
-        }
-        values["note"] = "" if dead else "its worker was lost; waits to be taken up again"
-        if dead:
-            values |= {
-                "error": f"its executor died {CRASH_CAP} times without a new checkpoint",
-                "finished_at": now(),
-            }
-        if job.cancel_requested:
-            state, values["state"] = State.CANCELLED, State.CANCELLED
-        if not _changed(session, guarded.values(**values)):
+        job = _held(session, lease)
+        if job is None or (seen_beat is not None and job.beat != seen_beat):
             return None
-        if state is not State.READY:
-            _skip_descendants(session, lease.job)
-        return state
+        job.crashes += 1
+        if job.cancel_requested:
+            _leave(session, job, State.CANCELLED)
+        elif job.crashes >= CRASH_CAP:
+            job.error = f"its executor died {CRASH_CAP} times without a new checkpoint"
+            _leave(session, job, State.DEAD)
+        else:
+            _leave(session, job, State.READY, "its worker was lost; waits to be taken up again")
+        return job.state
 
 
 # ---------------------------------------------------------------- what a person asks for
@@ -299,36 +323,47 @@ def cancel(job_id: int) -> State | None:
     Returns the state it is now in, or None if it had already ended.
     """
     with writing() as session:
-        waiting = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(WAITING))
-        if _changed(session, waiting.values(state=State.CANCELLED, finished_at=now(), note="")):
-            _skip_descendants(session, job_id)
-            return State.CANCELLED
-        running = update(Job).where(col(Job.id) == job_id, col(Job.state) == State.RUNNING)
-        if _changed(session, running.values(cancel_requested=True, note="cancelling")):
-            return State.RUNNING
-        return None
+        job = _locked(session, job_id)
+        if job is None or job.state in TERMINAL:
+            return None
+        if job.state is State.RUNNING:
+            job.cancel_requested = True
+            job.note = "cancelling"
+        else:
+            _leave(session, job, State.CANCELLED)
+        return job.state
 
 
 def retry(job_id: int) -> State | None:
     """Try a broken job again, from its checkpoint if it has one, with what was skipped because of it.
 
-    Returns the state it is now in, or None if it was not FAILED, DEAD or CANCELLED.
+    Asked of a job that is about to be cancelled, it takes the cancel request back.
+
+    Returns the state it is now in (SKIPPED if a job before it is broken too: that one has to be tried
+    again), or None if it was neither FAILED, DEAD nor CANCELLED.
     """
     with writing() as session:
-        broken = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(BROKEN))
-        fresh = {
-            "state": State.BLOCKED,
-            "tries": 0,
-            "crashes": 0,
-            "cancel_requested": False,
-            "error": None,
-            "finished_at": None,
-        }
-        if not _changed(session, broken.values(**fresh)):
-            return None
-        _revive_descendants(session, job_id)
-        _unblock(session, [job_id])
-        return session.get_one(Job, job_id, populate_existing=True).state
+        return revive(session, job_id)
+
+
+def revive(session: Session, job_id: int) -> State | None:
+    """`retry`, within a transaction."""
+    job = _locked(session, job_id)
+    if job is None:
+        return None
+    if job.state is State.RUNNING and job.cancel_requested:
+        job.cancel_requested, job.note = False, ""
+        return job.state
+    if job.state not in BROKEN:
+        return None
+    job.state, job.error, job.finished_at = State.BLOCKED, None, None
+    job.tries = job.crashes = 0
+    session.flush()
+    graph.unblock(session, [job_id])
+    graph.skip_if_in_vain(session, job_id)
+    graph.revive_below(session, job_id)
+    session.refresh(job)
+    return job.state
 
 
 def prioritise(job_id: int, priority: int) -> bool:
@@ -346,73 +381,3 @@ def retry_is_due(job_id: int, attempt: int) -> bool:
     with writing() as session:
         due = update(Job).where(col(Job.id) == job_id, col(Job.attempt) == attempt, col(Job.state) == State.RETRY_WAIT)
         return _changed(session, due.values(state=State.READY))
-
-
-def unblock_all() -> None:
-    """Free or skip BLOCKED jobs whose parents ended in a way nobody passed on."""
-    with writing() as session:
-        blocked = session.exec(select(Job.id).where(Job.state == State.BLOCKED)).all()
-        _unblock(session, [job for job in blocked if job is not None])
-        broken = select(JobParent.child).join(Job, col(Job.id) == JobParent.parent)
-        broken = broken.where(col(Job.state).in_((*BROKEN, State.SKIPPED)))
-        orphans = update(Job).where(col(Job.state) == State.BLOCKED, col(Job.id).in_(broken))
-        session.execute(orphans.values(state=State.SKIPPED, finished_at=now()))
-
-
-# ---------------------------------------------------------------- the graph
-
-
-def _children(session: Session, job_id: int) -> list[int]:
-    return list(session.exec(select(JobParent.child).where(JobParent.parent == job_id)))
-
-
-def _unblock(session: Session, jobs: Iterable[int]) -> None:
-    """READY for each BLOCKED job of `jobs` whose parents all succeeded.
-
-    The rows are locked in order, so of two parents that end at once the later one sees the earlier.
-    """
-    for job_id in sorted(jobs):
-        session.exec(select(Job.id).where(Job.id == job_id).with_for_update()).first()
-        pending = (
-            select(JobParent.parent)
-            .join(Job, col(Job.id) == JobParent.parent)
-            .where(JobParent.child == job_id, Job.state != State.SUCCEEDED)
-        )
-        if session.exec(pending).first() is None:
-            blocked = update(Job).where(col(Job.id) == job_id, col(Job.state) == State.BLOCKED)
-            session.execute(blocked.values(state=State.READY))
-
-
-def _descendants(session: Session, job_id: int) -> list[int]:
-    found: list[int] = []
-    frontier = [job_id]
-    while frontier:
-        children = session.exec(select(JobParent.child).where(col(JobParent.parent).in_(frontier))).all()
-        frontier = [child for child in dict.fromkeys(children) if child not in found]
-        found += frontier
-    return found
-
-
-def _skip_descendants(session: Session, job_id: int) -> None:
-    below = update(Job).where(col(Job.id).in_(_descendants(session, job_id)), col(Job.state) == State.BLOCKED)
-    session.execute(
-        below.values(state=State.SKIPPED, finished_at=now(), note=f"job {job_id} before it did not succeed")
-    )
-
-
-def _revive_descendants(session: Session, job_id: int) -> None:
-    """SKIPPED → BLOCKED below a retried job, except where another parent is still broken."""
-    for child in _descendants(session, job_id):
-        broken = (
-            select(JobParent.parent)
-            .join(Job, col(Job.id) == JobParent.parent)
-            .where(JobParent.child == child, col(Job.state).in_((*BROKEN, State.SKIPPED)))
-        )
-        if session.exec(broken).first() is None:
-            skipped = update(Job).where(col(Job.id) == child, col(Job.state) == State.SKIPPED)
-            session.execute(skipped.values(state=State.BLOCKED, finished_at=None, note=""))
-
-
-def is_terminal(state: State) -> bool:
-    """Whether a job in this state will not move again by itself."""
-    return state in TERMINAL

@@ -9,9 +9,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from lab.db.engine import engine, unreachable
+from lab.db.engine import connected
 from lab.errors import LabError
 
 _LOCK = 0x1AB  # one migration at a time on a shared PostgreSQL
@@ -31,11 +30,7 @@ def migrate() -> None:
     Raises:
         LabError: the database cannot be reached, or was written by a newer version.
     """
-    try:
-        connection = engine().connect().execution_options(writing=True)
-    except OperationalError as error:
-        raise unreachable(error) from error
-    with connection, connection.begin():
+    with connected(writing=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         config = alembic_config(connection)

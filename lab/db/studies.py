@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlmodel import Session, col, select
+from sqlalchemy import text
+from sqlmodel import Session, col, delete, select
 
 from lab.db.engine import writing
-from lab.db.tables import BROKEN, Dataset, Job, JobParent, State, Study, StudyJob
+from lab.db.graph import unblock
+from lab.db.jobs import revive
+from lab.db.tables import Dataset, Job, JobParent, State, Study, StudyJob
+
+_SUBMIT_LOCK = 0x1AC  # on a shared PostgreSQL
 
 
 class NewJob(Protocol):
@@ -37,40 +42,55 @@ def save_dataset(dataset: Dataset) -> None:
 
 
 def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority: int = 0) -> list[int]:
-    """Insert a study with its jobs in one transaction; a job whose key is already known is shared.
+    """Insert a study with its jobs in one transaction.
 
-    A study of the same name is added to: its spec is replaced, its jobs stay. Broken jobs among those it
-    shares are tried again by the caller if wanted.
+    There is one job for each key, shared by all studies that need it; its row and its results stay when a
+    study is submitted again. So, of the jobs of the plan,
+    - those that succeeded are reused, those waiting or running are joined, a cancel request is withdrawn,
+    - those that are FAILED, DEAD or CANCELLED are tried again from their checkpoints, and what was SKIPPED
+      because of them waits again, just as `lab retry` would do.
+
+    A study is what was last submitted under its name: it then names exactly the jobs of this plan. Jobs of
+    an earlier plan go on, and are found again by their keys when a study needs them.
 
     Returns:
         the ids of all jobs of the plan, in the plan's order.
     """
     with writing() as session:
-        known = session.exec(select(Study).where(Study.name == study.name).with_for_update()).first()
+        _one_at_a_time(session)
+        known = session.exec(select(Study).where(Study.name == study.name)).first()
         if known is not None:
             known.spec, known.dataset, known.base = study.spec, study.dataset, study.base
             study = known
         session.add(study)
         session.flush()
         assert study.id is not None
+        session.execute(delete(StudyJob).where(col(StudyJob.study) == study.id))
         ids: dict[str, int] = {}
         for job in jobs:
-            ids[job.key] = _find(session, job.key) or _insert(session, job, ids, max_tries, priority)
+            ids[job.key] = _find(session, job.key, max_tries) or _insert(session, job, ids, max_tries, priority)
             for method in job.serves:
-                session.merge(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
+                session.add(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
         return [ids[job.key] for job in jobs]
 
 
-def _find(session: Session, key: str) -> int | None:
-    """The job that already computes, or has computed, this key."""
-    usable = select(Job.id).where(Job.key == key, col(Job.state).not_in((*BROKEN, State.SKIPPED)))
-    return session.exec(usable).first()
+def _one_at_a_time(session: Session) -> None:
+    """Two studies submitted at once must not both insert the job that they share; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock({_SUBMIT_LOCK})"))
+
+
+def _find(session: Session, key: str, max_tries: int) -> int | None:
+    """The job of this key, given another chance if it is broken."""
+    found = session.exec(select(Job).where(Job.key == key)).first()
+    if found is None or found.id is None:
+        return None
+    if revive(session, found.id) is not None:
+        found.max_tries = max_tries
+    return found.id
 
 
 def _insert(session: Session, job: NewJob, ids: dict[str, int], max_tries: int, priority: int) -> int:
-    parents = [ids[key] for key in job.parents]
-    done = select(Job.id).where(col(Job.id).in_(parents), Job.state == State.SUCCEEDED)
-    free = len(set(parents)) == len(session.exec(done).all())
     row = Job(
         kind=job.kind,
         method=job.method,
@@ -78,12 +98,14 @@ def _insert(session: Session, job: NewJob, ids: dict[str, int], max_tries: int, 
         key=job.key,
         max_tries=max_tries,
         priority=priority,
-        state=State.READY if free else State.BLOCKED,
+        state=State.BLOCKED,
     )
     session.add(row)
     session.flush()
     assert row.id is not None
-    session.add_all(JobParent(child=row.id, parent=parent) for parent in dict.fromkeys(parents))
+    session.add_all(JobParent(child=row.id, parent=ids[key]) for key in dict.fromkeys(job.parents))
+    session.flush()
+    unblock(session, [row.id])
     return row.id
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Enum, Index, Text
+from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Index, Text, TypeDecorator, text
 from sqlmodel import Field, SQLModel
 
 
@@ -35,8 +35,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Moment(TypeDecorator[datetime]):
+    """A moment, in UTC whatever the database makes of time zones (SQLite forgets them)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 def _moment(*, optional: bool = False) -> Any:
-    return Column(DateTime(timezone=True), nullable=optional)
+    return Column(_Moment(), nullable=optional)
 
 
 class Dataset(SQLModel, table=True):
@@ -65,14 +78,18 @@ class Study(SQLModel, table=True):
 class Job(SQLModel, table=True):
     """One unit of queued work."""
 
-    __table_args__ = (Index("job_claim", "queue", "state", "priority", "id"),)
+    __table_args__ = (
+        Index("job_claim", "queue", "state", "priority", "id"),
+        # One job for each key, so one commit; chat answers have none.
+        Index("job_key", "key", unique=True, sqlite_where=text("key <> ''"), postgresql_where=text("key <> ''")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     kind: str
     method: str  # the method it was first planned for; a job may serve several
     queue: str = "work"
     spec: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    key: str = Field(index=True)  # digest of kind, spec, data, parents' keys and engine version
+    key: str  # digest of kind, spec, data, parents' keys and engine version; "" for a chat answer
     priority: int = 0
 
     state: State = Field(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlmodel import col, select
 
-from lab.db import jobs
+from lab.db import graph, jobs
 from lab.db.engine import reading, writing
 from lab.db.jobs import Lease
 from lab.db.tables import Job, State, Worker
@@ -51,7 +51,7 @@ class Sweep:
         self._reap_local_dead()
         self._reap_leases()
         self._end_pauses()
-        jobs.unblock_all()
+        graph.settle()
         ring()
 
     def _running(self) -> list[tuple[int, int, str, int]]:
