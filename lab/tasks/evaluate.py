@@ -57,7 +57,7 @@ def run(context: JobContext) -> Done:
     server = warm.resident(context, list(book.values()))
     turns = _turns(given, book, context.spec["split"])
     answers = _answer(context, server, book, turns)
-    context.progress(Progress(progress=_SHARE_OF_ANSWERS, note="scoring"))
+    context.progress(Progress(progress=_SHARE_OF_ANSWERS, step=len(turns), total_steps=len(turns), note="scoring"))
     predictions = _score(context, server, book, turns, answers.texts)
     write_predictions(context.folder, predictions)
     result = {
