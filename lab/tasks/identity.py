@@ -15,26 +15,29 @@ from lab.db.tables import Worker
 
 
 @lru_cache(maxsize=1)
-def machine_identity() -> str:
-    """The same for all processes of one machine (or container) since its boot, and for no other."""
+def boot_identity() -> str:
+    """The same for all processes of one machine since its boot, in whatever container, and for no other."""
     boot = Path("/proc/sys/kernel/random/boot_id")
+    return boot.read_text().strip() if boot.exists() else f"{uuid.getnode():x}-{psutil.boot_time():.0f}"
+
+
+@lru_cache(maxsize=1)
+def machine_identity() -> str:
+    """The same for all processes that see each other's process ids."""
     namespace = Path("/proc/self/ns/pid")
-    parts = [
-        boot.read_text().strip() if boot.exists() else f"{uuid.getnode():x}-{psutil.boot_time():.0f}",
-        str(namespace.readlink()) if namespace.exists() else "",
-    ]
-    return " ".join(parts)
+    return f"{boot_identity()} {namespace.readlink() if namespace.exists() else ''}"
 
 
 def this_worker(devices: list[str]) -> Worker:
     """The row of the supervisor that runs in this process."""
-    host = socket.gethostname()
+    host, started = socket.gethostname(), _start_of(os.getpid())
+    assert started is not None
     return Worker(
         id=f"{host}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         host=host,
         machine=machine_identity(),
         pid=os.getpid(),
-        pid_started=psutil.Process().create_time(),
+        pid_started=started,
         devices=devices,
         version=__version__,
     )
@@ -42,9 +45,23 @@ def this_worker(devices: list[str]) -> Worker:
 
 def is_alive(worker: Worker) -> bool:
     """Whether a supervisor of this machine still runs; another process with its number does not count."""
+    return _start_of(worker.pid) == worker.pid_started
+
+
+def _start_of(pid: int) -> float | None:
+    """When a living process started; None if there is none of this number, or only its remains.
+
+    On Linux in clock ticks since boot: a start by the wall clock moves when somebody sets the clock.
+    """
+    if Path("/proc/self/stat").exists():
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, *numbers = stat.rpartition(")")[2].split()  # the name before it may hold anything
+        return None if state in "ZX" else float(numbers[18])
     try:
-        process = psutil.Process(worker.pid)
-        same = abs(process.create_time() - worker.pid_started) < 1.0
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
-        return False
+        return None
