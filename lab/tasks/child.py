@@ -10,23 +10,27 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from lab.tasks.messages import STOP, Assignment, Event, decode_event, encode_assignment
 
 logger = logging.getLogger(__name__)
 
+EXECUTOR = (sys.executable, "-m", "lab.tasks.executor")
+_DRAIN_SECONDS = 1.0  # for the last words of an executor that died
+
 
 class ExecutorProcess:
     """One executor child. It is warm while it lives: its model stays loaded between jobs."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = EXECUTOR) -> None:
         environment = os.environ | {
             "TOKENIZERS_PARALLELISM": "false",  # it forks badly with the executor's threads
             "PYTHONUNBUFFERED": "1",
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.tasks.executor"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -39,11 +43,12 @@ class ExecutorProcess:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
-                self._events.put(decode_event(line))
-            except ValueError as error:
-                logger.error("%s", error)
+        with self._process.stdout as lines:
+            for line in lines:
+                try:
+                    self._events.put(decode_event(line))
+                except ValueError as error:
+                    logger.error("%s", error)
 
     @property
     def pid(self) -> int:
@@ -52,7 +57,11 @@ class ExecutorProcess:
 
     def is_alive(self) -> bool:
         """Whether the process runs, or has left events unread."""
-        return self._process.poll() is None or self._reader.is_alive() or not self._events.empty()
+        if self._process.poll() is None:
+            return True
+        # Not for ever: a grandchild may hold the other end of the pipe open.
+        self._reader.join(_DRAIN_SECONDS)
+        return not self._events.empty()
 
     def run(self, assignment: Assignment) -> None:
         """Give it a job."""
@@ -64,7 +73,7 @@ class ExecutorProcess:
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, OSError):  # it died; its reader will tell
+        with contextlib.suppress(OSError):  # it died; its reader will tell
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
@@ -76,10 +85,13 @@ class ExecutorProcess:
             return None
 
     def kill(self) -> None:
-        """End it now."""
+        """End it now, with whatever it started."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # what is still to be written has no reader
+                self._process.stdin.close()
 
     def death(self) -> str:
         """How it ended, for people."""

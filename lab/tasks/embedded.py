@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +19,7 @@ from lab.errors import LabError
 from lab.settings import load_settings
 
 _START_SECONDS = 10.0
-
-
-_LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
+_LONGEST_SOCKET_PATH = 100  # bytes; Linux allows 107, macOS 103
 
 
 def runtime_folder() -> Path:
@@ -38,10 +35,14 @@ def runtime_folder() -> Path:
     folder = artifacts / "run"
     if len(str(folder / "queue.sock").encode()) > _LONGEST_SOCKET_PATH:
         lab = hashlib.sha256(str(artifacts).encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"persona-lab-{os.getuid()}-{lab}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != os.getuid():
-        raise LabError(f"{folder}: this folder belongs to another user; remove it or choose other artifacts.")
+        # Not TMPDIR, which may differ between the shells that talk to one lab.
+        folder = Path("/tmp") / f"persona-lab-{os.getuid()}-{lab}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise LabError(f"{folder}: this folder cannot be made ({error}); choose other artifacts.") from None
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise LabError(f"{folder}: this folder belongs to somebody else; remove it or choose other artifacts.")
     folder.chmod(0o700)
     return folder
 

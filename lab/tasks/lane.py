@@ -5,84 +5,93 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-from sqlalchemy.exc import InterfaceError, OperationalError
+from collections.abc import Callable, Sequence
 
 from lab.db import jobs
-from lab.db.jobs import Claim, Lease, Outcome
-from lab.db.queries import get_dataset
-from lab.db.tables import RunMetric, Score
-from lab.errors import LabError
+from lab.db.engine import DatabaseError
+from lab.db.jobs import Claim, Lease
 from lab.settings import Settings
-from lab.tasks.child import ExecutorProcess
-from lab.tasks.messages import (
-    Answer,
-    Assignment,
-    Checkpoint,
-    Done,
-    Event,
-    Failed,
-    Log,
-    Metrics,
-    Progress,
-    Stopped,
-)
+from lab.tasks.attempt import Attempt, LeaseLostError
+from lab.tasks.child import EXECUTOR, ExecutorProcess
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
-
-_FLUSH_SECONDS = 0.5  # curve points and log lines are written together, this often
-_ANSWER_SECONDS = 0.1  # a chat answer as it grows
-
-
-class LeaseLostError(Exception):
-    """The job is no longer ours: nothing more may be written for it."""
-
-
-@dataclass
-class _Buffer:
-    """What the executor said since the last write."""
-
-    metrics: list[RunMetric] = field(default_factory=list)
-    logs: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    answer: Answer | None = None
 
 
 class Lane:
     """Claims from `queue` for `device`, one job at a time."""
 
-    def __init__(self, queue: str, device: str, owner: str, settings: Settings, on_success: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        queue: str,
+        device: str,
+        owner: str,
+        settings: Settings,
+        on_success: Callable[[], None],
+        command: Sequence[str] = EXECUTOR,
+    ) -> None:
         self.queue = queue
-        self.device = device
+        self._device = device
         self._owner = owner
-        self.settings = settings
-        self.on_success = on_success
+        self._settings = settings
+        self._on_success = on_success
+        self._command = command
         self._executor: ExecutorProcess | None = None
+        self._dropped: Lease | None = None
         self._stopping = threading.Event()
         self._busy = threading.Lock()
-
-    # ------------------------------------------------------------ claiming
 
     def drain(self) -> None:
         """Claim and run jobs until none is READY."""
         with self._busy:
-            while not self._stopping.is_set():
-                claim = jobs.claim(self.queue, self._owner, self.device)
-                if claim is None:
-                    return
-                _Attempt(self, claim).run()
+            try:
+                while not self._stopping.is_set():
+                    claim = jobs.claim(self.queue, self._owner, self._device)
+                    if claim is None:
+                        return
+                    self._carry_out(claim)
+            except DatabaseError as error:  # the sweep rings again
+                logger.warning("%s", error)
+
+    def _carry_out(self, claim: Claim) -> None:
+        attempt = Attempt(claim, self._device, self._settings, self._stopping.is_set)
+        succeeded = False
+        try:
+            succeeded = attempt.run(self._warm())
+        except LeaseLostError:
+            logger.warning("job %s, attempt %s is no longer ours", claim.lease.job, claim.lease.attempt)
+            self._let_go(claim.lease)
+        except Exception as error:
+            logger.exception("job %s, attempt %s", claim.lease.job, claim.lease.attempt)
+            self._let_go(claim.lease)
+            jobs.fail(claim.lease, f"its worker could not go on: {type(error).__name__}: {error}")
+        if succeeded:
+            self._on_success()
+
+    def _warm(self) -> ExecutorProcess:
+        """The warm executor, or a new one."""
+        if self._executor is None or not self._executor.is_alive():
+            self.close()
+            self._executor = ExecutorProcess(self._command)
+        return self._executor
+
+    def _let_go(self, lease: Lease) -> None:
+        self.close()  # it must not go on with a job that nobody watches
+        self._dropped = lease
+
+    def return_dropped(self) -> None:
+        """Give back what was let go while the database was out of reach; nothing if somebody else has it by now."""
+        lease = self._dropped
+        if lease is not None:
+            note = "its worker could not reach the database; goes on from its checkpoint"
+            if not jobs.hand_back(lease, note):
+                jobs.cancelled(lease)
+            self._dropped = None
+
+    # ------------------------------------------------------------ the end
 
     def stop(self) -> None:
         """Claim nothing more; the job at hand writes its checkpoint and goes back to READY."""
         self._stopping.set()
-
-    def is_stopping(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopping.is_set()
 
     def join(self, timeout: float) -> bool:
         """Wait for the job at hand; True if the lane is idle."""
@@ -93,242 +102,16 @@ class Lane:
 
     def close(self) -> None:
         """End the executor."""
-        if self._executor is not None:
-            self._executor.kill()
-            self._executor = None
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.kill()
 
     def close_if_idle(self, seconds: float) -> None:
         """Free the model's memory after `seconds` without a job."""
-        if self._executor is None or not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(blocking=False):
             return
         try:
-            if time.monotonic() - self._executor.last_used > seconds:
+            if self._executor is not None and time.monotonic() - self._executor.last_used > seconds:
                 self.close()
         finally:
             self._busy.release()
-
-    def executor(self) -> ExecutorProcess:
-        """The warm executor, or a new one."""
-        if self._executor is None or not self._executor.is_alive():
-            self._executor = ExecutorProcess()
-        return self._executor
-
-
-class _Attempt:
-    """One attempt at one job, from the supervisor's side."""
-
-    def __init__(self, lane: Lane, claim: Claim) -> None:
-        self._lane = lane
-        self._claim = claim
-        self._lease: Lease = claim.lease
-        self._settings = lane.settings
-        self._folder = f"{claim.lease.job}/{claim.lease.attempt}"
-        self._buffer = _Buffer()
-        self._started = time.monotonic()
-        self._first_progress: tuple[float, float] | None = None  # (seconds, progress) when work began
-        self._last_heard = self._started
-        self._last_beat = 0.0
-        self._last_contact = self._started  # with the database
-        self._last_flush = 0.0
-        self._told_to_stop: float | None = None
-        self._cancel = False
-
-    def run(self) -> None:
-        """Carry the attempt to its end, whatever that is."""
-        try:
-            assignment = self._assignment()
-        except LabError as error:
-            sentence = str(error)
-            self._write(lambda: jobs.fail(self._lease, sentence, for_good=True))
-            return
-        executor = self._lane.executor()
-        executor.run(assignment)
-        try:
-            while not self._finished(executor, executor.next_event(timeout=self._patience())):
-                self._keep_alive(executor)
-        except LeaseLostError:
-            logger.warning("job %s attempt %s is no longer ours", self._lease.job, self._lease.attempt)
-            self._lane.close()
-        except BaseException:
-            self._lane.close()  # it must not go on with a job that nobody watches
-            raise
-        executor.last_used = time.monotonic()
-
-    def _patience(self) -> float:
-        return min(
-            self._settings.heartbeat_seconds,
-            _ANSWER_SECONDS if self._claim.kind == "chat" else _FLUSH_SECONDS,
-        )
-
-    def _assignment(self) -> Assignment:
-        claim, settings = self._claim, self._settings
-        digest = claim.spec.get("data")
-        return Assignment(
-            job=claim.lease.job,
-            attempt=claim.lease.attempt,
-            kind=claim.kind,
-            method=claim.method,
-            spec=claim.spec,
-            root=str(settings.artifacts),
-            folder=self._folder,
-            cache=str(settings.cache),
-            device=self._lane.device,
-            dtype=settings.dtype,
-            checkpoint=claim.checkpoint,
-            checkpoint_seconds=settings.checkpoint_seconds,
-            dataset=get_dataset(digest).folder if digest else None,
-            parents=claim.parents,
-        )
-
-    # ------------------------------------------------------------ events
-
-    def _finished(self, executor: ExecutorProcess, event: Event | None) -> bool:
-        """Take one event; True when the attempt is over."""
-        if event is None:
-            if executor.is_alive():
-                return False
-            self._flush()
-            self._give_up(executor.death())
-            return True
-        self._last_heard = time.monotonic()
-        match event:
-            case Done():
-                self._flush()
-                self._succeed(event)
-            case Failed():
-                self._flush()
-                self._write(lambda: jobs.fail(self._lease, event.error, for_good=event.for_good))
-            case Stopped():
-                self._flush()
-                self._stopped()
-            case _:
-                self._take(event)
-                return False
-        return True
-
-    def _take(self, event: Event) -> None:
-        match event:
-            case Progress():
-                self._buffer.values |= self._progress_values(event)
-            case Metrics():
-                self._buffer.metrics += [
-                    RunMetric(job=self._lease.job, series=series, group=group, step=step, value=value)
-                    for series, group, step, value in event.points
-                ]
-            case Log():
-                self._buffer.logs.append(event.text)
-            case Answer():
-                self._buffer.answer = event
-            case Checkpoint():
-                self._flush()
-                self._ours(self._write(lambda: jobs.checkpoint(self._lease, event.folder, event.step)))
-            case _:
-                raise AssertionError(f"{type(event).__name__} ends an attempt")
-
-    def _progress_values(self, event: Progress) -> dict[str, Any]:
-        names = ("progress", "step", "total_steps", "loss", "val_loss", "note")
-        values = {name: value for name in names if (value := getattr(event, name)) is not None}
-        if event.progress is not None:
-            values["eta_seconds"] = self._eta(event.progress)
-        return values
-
-    def _eta(self, progress: float) -> float | None:
-        """Seconds left at the pace since work began (a resumed job does not begin at 0)."""
-        seconds = time.monotonic() - self._started
-        if self._first_progress is None:
-            self._first_progress = (seconds, progress)
-            return None
-        began, done_before = self._first_progress
-        if progress <= done_before:
-            return None
-        return (seconds - began) * (1 - progress) / (progress - done_before)
-
-    # ------------------------------------------------------------ the end
-
-    def _succeed(self, done: Done) -> None:
-        scores = [
-            Score(job=self._lease.job, persona_id=persona, task_type=task, metric=metric, value=value, n=n)
-            for persona, task, metric, value, n in done.scores
-        ]
-        artifact = self._folder if done.manifest else ""
-        outcome = Outcome(artifact, done.manifest, done.result, scores)
-        if self._write(lambda: jobs.succeed(self._lease, outcome)):
-            self._lane.on_success()
-        else:  # a cancel came just before the commit, or the lease is lost and this changes nothing
-            self._write(lambda: jobs.cancelled(self._lease))
-
-    def _stopped(self) -> None:
-        if self._cancel or not self._hand_back("stopped with its worker; goes on from its checkpoint"):
-            self._write(lambda: jobs.cancelled(self._lease))
-
-    def _hand_back(self, note: str) -> bool:
-        return self._write(lambda: jobs.hand_back(self._lease, note))
-
-    def _give_up(self, why: str) -> None:
-        self._write(lambda: jobs.record(self._lease, logs=[why]))
-        if self._cancel:
-            self._write(lambda: jobs.cancelled(self._lease))
-        elif not (self._lane.is_stopping() and self._hand_back(f"{why} while stopping")):
-            self._write(lambda: jobs.lose(self._lease))
-
-    # ------------------------------------------------------------ heartbeat
-
-    def _keep_alive(self, executor: ExecutorProcess) -> None:
-        now = time.monotonic()
-        if self._due(now):
-            self._flush()
-        if now - self._last_beat >= self._settings.heartbeat_seconds:
-            self._last_beat = now
-            self._beat({})
-        if (self._cancel or self._lane.is_stopping()) and self._told_to_stop is None:
-            self._told_to_stop = now
-            executor.stop_job()
-        self._end_if_stuck(executor, now)
-
-    def _due(self, now: float) -> bool:
-        pause = _ANSWER_SECONDS if self._buffer.answer is not None else _FLUSH_SECONDS
-        return now - self._last_flush >= pause
-
-    def _end_if_stuck(self, executor: ExecutorProcess, now: float) -> None:
-        late = self._told_to_stop is not None and now - self._told_to_stop > self._settings.grace_seconds
-        hung = now - self._last_heard > self._settings.hang_seconds
-        if late or hung:
-            executor.kill()  # the next look at its events finds it dead
-
-    def _flush(self) -> None:
-        buffer, self._buffer = self._buffer, _Buffer()
-        self._last_flush = time.monotonic()
-        if buffer.metrics or buffer.logs:
-            self._ours(self._write(lambda: jobs.record(self._lease, buffer.metrics, buffer.logs)))
-        answer = buffer.answer
-        if answer is not None:
-            self._ours(self._write(lambda: jobs.reply(self._lease, answer.text, answer.info)))
-        if buffer.values:
-            self._beat(buffer.values)
-
-    def _beat(self, values: dict[str, Any]) -> None:
-        pulse = self._write(lambda: jobs.beat(self._lease, values))
-        self._ours(pulse.held)
-        self._cancel = self._cancel or pulse.cancel
-
-    def _ours(self, held: bool) -> None:
-        if not held:
-            raise LeaseLostError
-
-    def _write(self, statement: Callable[[], T]) -> T:
-        """Run a fenced write, again and again while the database is out of reach.
-
-        Out of reach for half a lease, the job is given up before another worker may take it.
-        """
-        while True:
-            try:
-                result = statement()
-            except (OperationalError, InterfaceError, LabError) as error:
-                silent = time.monotonic() - self._last_contact
-                logger.warning("database out of reach for %.0f s: %s", silent, error)
-                if silent > self._settings.lease_seconds / 2:
-                    raise LeaseLostError from error
-                time.sleep(_FLUSH_SECONDS)
-            else:
-                self._last_contact = time.monotonic()
-                return result

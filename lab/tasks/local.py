@@ -83,13 +83,27 @@ def shut_down() -> int:
     migrate()
     workers = local_workers()
     for worker in workers:
-        os.kill(worker.pid, signal.SIGTERM)
+        _signal(worker, signal.SIGTERM)
     deadline = time.monotonic() + load_settings().grace_seconds + 10
     while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     for worker in workers:
-        if is_alive(worker):
-            os.kill(worker.pid, signal.SIGKILL)
+        _signal(worker, signal.SIGKILL)
     if not load_settings().redis_url:
         embedded.stop()
     return len(workers)
+
+
+def _signal(worker: Worker, number: signal.Signals) -> None:
+    """Signal a worker, if it is still there.
+
+    Raises:
+        LabError: it belongs to another user.
+    """
+    try:
+        if is_alive(worker):
+            os.kill(worker.pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise LabError(f"worker {worker.id} belongs to another user; only that user can stop it.") from None

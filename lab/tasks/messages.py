@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,9 +43,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Curve points: (series, group, step, value)."""
+    """Curve points: (series, group, step, value). JSON has no NaN and no infinity: such a value arrives as None."""
 
-    points: list[tuple[str, str, int, float]]
+    points: Sequence[tuple[str, str, int, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job is finished and its manifest written; scores are (persona, task type, metric, value, n)."""
+    """The job is finished and its manifest written; scores are (persona, task type, metric, value, n).
+
+    A value that is not finite arrives as None.
+    """
 
     manifest: str
     result: dict[str, Any]
-    scores: list[tuple[str, str, str, float, int]] = field(default_factory=list)
+    scores: Sequence[tuple[str, str, str, float | None, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +108,13 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(line: bytes) -> Event:
-    """The event of one line.
+    """The event of one line. A NUL in a text becomes U+FFFD: PostgreSQL keeps no NUL.
 
     Raises:
         ValueError: it is not one.
     """
     try:
-        fields = orjson.loads(line)
+        fields = orjson.loads(line.replace(rb"\u0000", rb"\ufffd"))
         return _EVENTS[fields.pop("event")](**fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an executor event: {line[:80]!r}") from error

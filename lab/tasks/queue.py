@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
 from huey import RedisHuey
 from huey.api import Task, TaskWrapper
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from lab.db.queries import StudyRow, books, get_study
 from lab.db.studies import add_chat
@@ -29,18 +34,22 @@ logger = logging.getLogger(__name__)
 WORK = "work"
 CHAT = "chat"
 _READ_TIMEOUT = 1  # seconds a blocking read waits before it looks at the stop flag
+_SILENCE_SECONDS = 5  # a Redis that says nothing this long is out of reach
 _CHAT_TOKENS = 160
 
 
 class JobQueue(RedisHuey):  # type: ignore[misc]
-    """A Huey whose one task is `wake`, written as `{"job": id}`; nothing is ever unpickled."""
+    """A Huey whose one task is `wake`, written as `{"job": id}`; nothing is ever unpickled.
+
+    Of Huey's features it has only the queue: a wake-up has no result, no schedule and is never revoked, so
+    none of these is asked of Redis.
+    """
 
     def __init__(self, queue: str, on_wake: Callable[[], None] | None = None) -> None:
         settings = load_settings()
         # Two labs may share one Redis; each has its own database, and so its own queue names.
         lab = hashlib.sha256(settings.database.encode()).hexdigest()[:12]
-        url = settings.redis_url or embedded.url()
-        super().__init__(f"lab_{lab}_{queue}", results=False, url=url, read_timeout=_READ_TIMEOUT)
+        super().__init__(f"lab_{lab}_{queue}", results=False, connection_pool=_pool(), read_timeout=_READ_TIMEOUT)
 
         def wake(job: int) -> None:
             del job  # whichever job is the best one READY is claimed, not the one that rang
@@ -48,17 +57,63 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
                 on_wake()
 
         self.wake: TaskWrapper = self.task(name="wake")(wake)
+        self._reachable = True
 
     def serialize_task(self, task: Task) -> bytes:
         """`{"job": id}`."""
         return orjson.dumps({"job": task.kwargs["job"]})
 
     def deserialize_task(self, data: bytes) -> Task:
-        """The wake-up of that message; anything else is refused, and Huey logs and drops it."""
+        """The wake-up of that message.
+
+        Raises:
+            ValueError: it is none.
+        """
         message = orjson.loads(data)
         if not isinstance(message, dict) or not isinstance(message.get("job"), int):
             raise ValueError(f"not a wake-up message: {data[:80]!r}")
         return self.wake.s(job=message["job"])
+
+    def dequeue(self) -> Task | None:
+        """The next wake-up, if one comes within a second.
+
+        Garbage is dropped. While Redis is out of reach each second is a wake-up of its own, so that a
+        worker with a database goes on working.
+        """
+        try:
+            found = self.storage.conn.brpop(self.storage.queue_key, timeout=_READ_TIMEOUT)
+        except (RedisError, OSError) as error:
+            if self._reachable:
+                logger.warning("the queue is out of reach (%s); looking at the database every second", error)
+            self._reachable = False
+            time.sleep(_READ_TIMEOUT)
+            return self.wake.s(job=0)
+        self._reachable = True
+        try:
+            return self.deserialize_task(found[1]) if found else None
+        except ValueError as error:
+            logger.warning("%s", error)
+            return None
+
+    def execute(self, task: Task, timestamp: datetime | None = None) -> None:
+        """Wake."""
+        del timestamp
+        task.execute()
+
+    def read_schedule(self, timestamp: datetime | None = None) -> list[Task]:
+        """Nothing: wake-ups are for now."""
+        del timestamp
+        return []
+
+
+def _pool() -> ConnectionPool:
+    """Connections that notice within seconds when the server is gone without a word."""
+    return ConnectionPool.from_url(
+        load_settings().redis_url or embedded.url(),
+        socket_connect_timeout=_SILENCE_SECONDS,
+        socket_timeout=_SILENCE_SECONDS,
+        retry=Retry(NoBackoff(), 1),  # once, for a server that was restarted
+    )
 
 
 @lru_cache(maxsize=4)
@@ -67,7 +122,7 @@ def _sender(queue: str) -> JobQueue:
 
 
 def wake(queue: str, jobs: list[int]) -> None:
-    """Ring once for each job. Redis out of reach is not fatal: every worker's sweep rings again."""
+    """Ring once for each job. Redis out of reach is not fatal: then every worker looks for itself."""
     try:
         for job in jobs:
             _sender(queue).wake(job=job)
@@ -95,12 +150,12 @@ def _shown_url() -> str:
     return f"{url.scheme}://{url.hostname or url.path}{f':{url.port}' if url.port else ''}"
 
 
-def waiting_messages(queue: str) -> int:
-    """How many wake-ups are in the queue; 0 when Redis is out of reach."""
+def waiting_messages(queue: str) -> int | None:
+    """How many wake-ups are in the queue; None when Redis is out of reach."""
     try:
         return int(_sender(queue).storage.queue_size())
     except (RedisError, OSError):
-        return 0
+        return None
 
 
 def ask(

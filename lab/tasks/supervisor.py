@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import logging
+import math
 import signal
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from queue import Empty, SimpleQueue
 
 from huey.consumer import Consumer
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select, update
 
-from lab.db.engine import writing
+from lab.db.engine import DatabaseError, writing
 from lab.db.migrate import migrate
 from lab.db.tables import Worker, now
 from lab.errors import LabError
 from lab.settings import Settings, load_settings
 from lab.tasks import embedded
+from lab.tasks.child import EXECUTOR
 from lab.tasks.devices import find_devices, usage
-from lab.tasks.identity import this_worker
+from lab.tasks.identity import boot_identity, this_worker
 from lab.tasks.lane import Lane
-from lab.tasks.queue import CHAT, WORK, JobQueue
+from lab.tasks.queue import CHAT, WORK, JobQueue, check_redis
 from lab.tasks.sweep import Sweep, ring
 
 logger = logging.getLogger(__name__)
@@ -43,47 +45,71 @@ class _LaneConsumer(Consumer):  # type: ignore[misc]
 
 
 class Supervisor:
-    """Registers itself, runs its lanes, sweeps, and leaves in good order."""
+    """Registers itself, runs its lanes, sweeps, and leaves in good order.
 
-    def __init__(self, settings: Settings, devices: list[str]) -> None:
+    `command` starts an executor.
+    """
+
+    def __init__(self, settings: Settings, devices: list[str], command: Sequence[str] = EXECUTOR) -> None:
         self._settings = settings
         self._row = this_worker(devices)
-        self._stop = threading.Event()
+        self._signals: SimpleQueue[int] = SimpleQueue()  # its put may be called from a signal handler
         owner = self._row.id
         # Chat has an executor of its own, so that an answer does not wait for a training to end.
-        self._lanes = [Lane(WORK, device, owner, settings, ring) for device in devices]
-        self._chat = Lane(CHAT, devices[0], owner, settings, ring)
+        work = [Lane(WORK, device, owner, settings, ring, command) for device in devices]
+        self._chat = Lane(CHAT, devices[0], owner, settings, ring, command)
+        self._lanes = [*work, self._chat]
         self._sweep = Sweep(settings)
 
     def run(self) -> None:
         """Work until told to stop."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda received, _: self._signals.put(received))
         with writing() as session:
             session.add(self._row)
-        lanes = [*self._lanes, self._chat]
-        consumers = [_LaneConsumer(JobQueue(lane.queue, lane.drain), workers=1, worker_type="thread") for lane in lanes]
+        consumers = [
+            _LaneConsumer(JobQueue(lane.queue, lane.drain), workers=1, worker_type="thread") for lane in self._lanes
+        ]
         for consumer in consumers:
             consumer.start()
         logger.info("worker %s runs on %s", self._row.id, ", ".join(self._row.devices))
         try:
             self._loop(consumers)
         finally:
-            self._leave(lanes, consumers)
+            self._leave(consumers)
 
     def _loop(self, consumers: list[_LaneConsumer]) -> None:
-        last_beat = 0.0
-        while not self._stop.wait(_SWEEP_SECONDS):
+        last_beat = -math.inf
+        stopping = False
+        while not stopping:
             try:
                 if time.monotonic() - last_beat >= self._settings.heartbeat_seconds:
                     last_beat = time.monotonic()
                     self._beat()
-                self._sweep()
-            except (SQLAlchemyError, LabError) as error:
-                logger.warning("the database is out of reach: %s", error)
-            self._chat.close_if_idle(self._settings.chat_idle_seconds)
+                self._look_after()
+            except DatabaseError as error:
+                logger.warning("%s", error)
+            except Exception:  # whatever it is, the jobs at hand should not end with it
+                logger.exception("the sweep failed; it is tried again")
             for consumer in consumers:
                 consumer.check_worker_health()
+            stopping = self._told_to_stop()
+
+    def _told_to_stop(self) -> bool:
+        try:
+            self._signals.get(timeout=_SWEEP_SECONDS)
+        except Empty:
+            return False
+        return True
+
+    def _look_after(self) -> None:
+        if not self._settings.redis_url and not embedded.is_running():
+            logger.warning("the embedded queue is gone; starting it again")
+            embedded.start()
+        for lane in self._lanes:
+            lane.return_dropped()
+        self._sweep()
+        self._chat.close_if_idle(self._settings.chat_idle_seconds)
 
     def _beat(self) -> None:
         with writing() as session:
@@ -91,17 +117,17 @@ class Supervisor:
             values = {"beat": col(Worker.beat) + 1, "usage": usage(), "seen_at": now(), "state": "alive"}
             session.execute(mine.values(**values))
 
-    def _leave(self, lanes: list[Lane], consumers: list[_LaneConsumer]) -> None:
+    def _leave(self, consumers: list[_LaneConsumer]) -> None:
         logger.info("worker %s stops", self._row.id)
-        for lane in lanes:
+        for lane in self._lanes:
             lane.stop()
         for consumer in consumers:
             consumer.stop()
         deadline = time.monotonic() + self._settings.grace_seconds + 5
-        for lane in lanes:
+        for lane in self._lanes:
             lane.join(max(0.0, deadline - time.monotonic()))
             lane.close()
-        with contextlib.suppress(SQLAlchemyError, LabError), writing() as session:
+        with contextlib.suppress(DatabaseError), writing() as session:
             for row in session.exec(select(Worker).where(Worker.id == self._row.id)):
                 row.state = "gone"
 
@@ -113,9 +139,10 @@ def _alone_on(devices: list[str]) -> Iterator[None]:
     Raises:
         LabError: another one has it.
     """
+    machine = hashlib.sha256(boot_identity().encode()).hexdigest()[:8]  # the folder may be shared by machines
     with contextlib.ExitStack() as stack:
         for device in devices:
-            name = f"device-{device.replace(':', '-').replace('/', '-')}.lock"
+            name = f"device-{machine}-{device.replace(':', '-').replace('/', '-')}.lock"
             file = stack.enter_context((embedded.runtime_folder() / name).open("w"))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,19 +151,21 @@ def _alone_on(devices: list[str]) -> Iterator[None]:
         yield
 
 
-def main() -> None:
-    """Run a worker in the foreground until SIGTERM or Ctrl-C.
+def main(command: Sequence[str] = EXECUTOR) -> None:
+    """Run a worker in the foreground until SIGTERM or Ctrl-C; `command` starts an executor.
 
     Raises:
-        LabError: the database or a device is not to be had.
+        LabError: the database, the queue or a device is not to be had.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("huey").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings()
     migrate()
-    if not settings.redis_url:
+    if settings.redis_url:
+        check_redis()
+    else:
         embedded.start()
     devices = find_devices(settings)
     with _alone_on(devices):
-        Supervisor(settings, devices).run()
+        Supervisor(settings, devices, command).run()
