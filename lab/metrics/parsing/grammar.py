@@ -27,6 +27,7 @@ class Reading:
     recent: list[str] = field(default_factory=list)  # devices by last mention, latest last
     waiting: list[str] = field(default_factory=list)  # "the lights and ...", before a value they share
     switching: bool | None = None  # "turn off the lights, ..." goes on over a list
+    homeless: list[Found] = field(default_factory=list)  # values whose device has not been named yet
 
     def mention(self, device: str) -> None:
         """Note that the text speaks of a device."""
@@ -54,7 +55,19 @@ def read(text: str) -> Reading:
         if not segment.joined:
             reading.waiting, reading.switching = [], None
         _read_segment(reading, segment)
+    for value in reading.homeless:
+        _house(reading, value)
     return reading
+
+
+def _house(reading: Reading, value: Found) -> None:
+    """Give a value to a fitting device named after it ("Volume 18. The TV is ..."), else to its usual one."""
+    fitting = {device for device, _, _ in value.options}
+    named = [device for device in reading.recent if device in fitting]
+    for device, parameter, setting in value.options:
+        if device == (named[0] if named else value.usual):
+            reading.mention(device)
+            reading.settings.setdefault((device, parameter), setting)
 
 
 def _read_segment(reading: Reading, segment: Segment) -> None:
@@ -94,8 +107,10 @@ def _give(reading: Reading, segment: Segment, value: Found, group: list[str]) ->
     if not beside and not value.company:
         elsewhere = (*reversed(reading.recent), *segment.ahead)
         beside = [device for device in elsewhere if device in fitting]
-        if value.default:
-            beside.append(value.options[0][0])
+        if not beside and len(fitting) == 1:
+            beside = [device for device in fitting if device == value.usual]
+        elif not beside and value.usual and segment.settles:
+            reading.homeless.append(value)
     if not beside:
         return
     sharing = group if beside[0] in group else beside[:1]

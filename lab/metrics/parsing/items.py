@@ -28,6 +28,7 @@ class Parameter:
     """A word for a parameter: device → that device's parameter; `hint` marks a verb that only suggests it ("dim")."""
 
     of: tuple[tuple[str, str], ...]
+    numeric: bool
     hint: bool = False
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lab.metrics.parsing.items import Break, End, Item, Number, Unit, Word, words
+from lab.metrics.parsing.items import Break, Device, End, Item, Number, Parameter, Unit, Word, words
 from lab.metrics.parsing.vocabulary import PHRASES
 
 _CHARACTERS = str.maketrans(
@@ -42,6 +42,8 @@ _SMALL = {word: value for value, word in enumerate(_SMALL_NUMBERS.split())}
 _LARGE = {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
 # "one" is a pronoun elsewhere: "this one", "one moment"
 _ONE_FOLLOWS = words("to at on level speed fan volume setting hdmi port input brightness is")
+
+_DIGITS = words("1 2 3 4 5 6 7 8 9")
 
 _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("%", "percent", "pct"), "percent"),
@@ -96,9 +98,10 @@ def _fold_numbers(tokens: list[str]) -> list[str]:
         elif token == "half" and folded[-2:] == ["and", "a"] and "".join(folded[-3:-2]).isdigit():
             folded[-3:] = [folded[-3] + ".5"]
         elif token == "hundred":
-            if previous in ("a", "one", "1"):
+            times = int(folded.pop()) if previous in _DIGITS else 1
+            if folded and folded[-1] in ("a", "one"):
                 folded.pop()
-            folded.append("100")
+            folded.append(str(100 * times))
         else:
             folded.append(token)
         tens = token in _LARGE
@@ -108,8 +111,12 @@ def _fold_numbers(tokens: list[str]) -> list[str]:
 def _items(tokens: list[str]) -> Iterator[Item]:
     """Turn tokens into items: the longest phrase that starts here, else a number, else a plain word."""
     at = 0
+    item: Item = Word("")
     while at < len(tokens):
-        item, at = _phrase(tokens, at) or _number(tokens, at) or (_plain(tokens[at]), at + 1)
+        if tokens[at] == ":" and not isinstance(item, Device | Parameter):
+            item, at = Break(clause=True, joins=False), at + 1  # "Take two: ...", but not "lights: 50%"
+        else:
+            item, at = _phrase(tokens, at) or _number(tokens, at) or (_plain(tokens[at]), at + 1)
         yield item
 
 

@@ -12,7 +12,8 @@ Option = tuple[str, str, Value]
 """One thing a value may mean: device, parameter, value."""
 
 _LINKERS = words("to at on in a of around about now is are be set level = : 's mean make that just")
-_FILLERS = _LINKERS | words("the your both all bit nice soft tone tones")
+_FILLERS = _LINKERS | words("the your both all bit nice soft tone tones it then")
+_AFTER_VALUE = _FILLERS | words("for please again instead as like today tonight degrees right and this by until till")
 _BEFORE_FEELING = words("stay keep keeps keeping you nice feel feeling feels so too very getting how 's")
 _AFTER_FEELING = words("day evening morning night afternoon weather welcome regards enough")
 
@@ -21,14 +22,14 @@ _AFTER_FEELING = words("day evening morning night afternoon weather welcome rega
 class Found:
     """A value in a segment: where it stands and what it may mean, one option per device.
 
-    One that needs `company` means something only with a fitting device in its segment; one with a `default`
-    belongs to its first option's device when no fitting device is in sight.
+    One that needs `company` means something only with a fitting device in its segment; one with a `usual` device
+    belongs there when the text names no fitting device at all.
     """
 
     at: int
     options: tuple[Option, ...]
     company: bool
-    default: bool
+    usual: str | None
 
 
 def values(segment: Segment) -> list[Found]:
@@ -39,28 +40,33 @@ def values(segment: Segment) -> list[Found]:
     bound = _bind(items)
     found: list[Found] = []
     for at, item in enumerate(items):
-        if isinstance(item, Number):
-            options = _number_options(item, bound.get(at))
-            if options:
-                named = at in bound or item.unit == "degree"
-                company = not named and (item.vague or not _is_linked(items, at))
-                found.append(Found(at, options, company, default=named))
+        if isinstance(item, Number) and (options := _number_options(item, bound.get(at))):
+            found.append(_number(items, at, item, options, named=at in bound))
         elif isinstance(item, Choice) and not (item.everyday and _is_small_talk(items, at)):
             found.append(_choice(segment, at, item))
     return found
 
 
+def _number(items: list[Item], at: int, number: Number, options: tuple[Option, ...], named: bool) -> Found:
+    """A number as a value; one without parameter or unit has to stand where a setting does."""
+    if named or number.unit == "degree":
+        return Found(at, options, company=False, usual=options[0][0])
+    if number.unit == "percent" and not number.vague and _is_only_values(items):
+        return Found(at, options, company=False, usual="lights")  # percent is how brightness is said
+    return Found(at, options, company=number.vague or not _is_linked(items, at), usual=None)
+
+
 def _choice(segment: Segment, at: int, choice: Choice) -> Found:
     """A word as a value; an everyday one needs its parameter ("colour: warm"), its device, or no words around it."""
     if not choice.everyday:
-        return Found(at, choice.options, company=False, default=True)
+        return Found(at, choice.options, company=False, usual=choice.options[0][0])
     items = segment.items
     named = {pair for item in items if isinstance(item, Parameter) for pair in item.of}
     options = tuple(option for option in choice.options if option[:2] in named)
     if options:
-        return Found(at, options, company=False, default=True)
+        return Found(at, options, company=False, usual=options[0][0])
     apart = _is_only_values(items) or _is_linked(items, at)
-    return Found(at, choice.options, company=bool(segment.devices()) or not apart, default=False)
+    return Found(at, choice.options, company=bool(segment.devices()) or not apart, usual=None)
 
 
 def _number_options(number: Number, parameter: Parameter | None) -> tuple[Option, ...]:
@@ -91,7 +97,7 @@ def _bind(items: list[Item]) -> dict[int, Parameter]:
     without its comma, the fan belongs to 2.
     """
     numbers = [at for at, item in enumerate(items) if isinstance(item, Number)]
-    parameters = [(at, item) for at, item in enumerate(items) if isinstance(item, Parameter)]
+    parameters = [(at, item) for at, item in enumerate(items) if isinstance(item, Parameter) and item.numeric]
     bound: dict[int, Parameter] = {}
     taken: set[int] = set()
     for rank, at in enumerate(numbers):
@@ -110,9 +116,11 @@ def _bind(items: list[Item]) -> dict[int, Parameter]:
 
 
 def _is_linked(items: list[Item], at: int) -> bool:
-    """Whether a bare number opens its segment or follows "to", "at" and the like, as a setting does."""
+    """Whether a value opens its segment or follows "to", "at" and the like, and counts nothing: not "ten points"."""
     previous = items[at - 1] if at else Word("to")
-    return isinstance(previous, Word) and previous.text in _LINKERS
+    following = items[at + 1] if at + 1 < len(items) else Word("now")
+    linked = isinstance(previous, Word) and previous.text in _LINKERS
+    return linked and (not isinstance(following, Word) or following.text in _AFTER_VALUE)
 
 
 def _is_only_values(items: list[Item]) -> bool:

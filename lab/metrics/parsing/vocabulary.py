@@ -50,22 +50,20 @@ _DEVICE_PHRASES = {
 
 _VOLUME = (("speaker", "volume"), ("tv", "volume"), ("security", "alarm_volume"))
 _BRIGHTNESS = (("lights", "brightness"), ("tv", "brightness"))
-_TEMPERATURE = (("ac", "temperature"),)
-_FAN = (("ac", "fan_speed"),)
-_COLOR = (("lights", "color"),)
 
 # The first device listed for a parameter is meant when no fitting device is in sight.
-_PARAMETER_PHRASES: dict[tuple[tuple[str, str], ...], str] = {
-    _VOLUME: "volume, loudness, sound level, volume level, vol, the sound, sound",
+_NUMERIC_PARAMETERS: dict[tuple[tuple[str, str], ...], str] = {
+    _VOLUME: "volume, loudness, sound level, volume level, vol, sound",
     _BRIGHTNESS: "brightness, brightness level, bright, luminosity",
-    _TEMPERATURE: "temperature, temp, target temperature",
-    _FAN: "fan, fan speed, fan level, fan setting, blower",
-    _COLOR: "color, colour, tone, hue, color temperature, colour temperature, tint",
+    (("ac", "temperature"),): "temperature, temp, target temperature",
+    (("ac", "fan_speed"),): "fan, fan speed, fan level, fan setting, blower",
+    (("security", "alarm_volume"),): "alarm volume, siren volume, siren, alarm level, alarm volume level",
+}
+
+_NAMED_PARAMETERS: dict[tuple[tuple[str, str], ...], str] = {
+    (("lights", "color"),): "color, colour, tone, hue, color temperature, colour temperature, tint",
     (("speaker", "equalizer"),): "equalizer, equaliser, eq, sound profile",
-    (("tv", "input_source"),): "input, input source, channel input",
-    (
-        ("security", "alarm_volume"),
-    ): "alarm volume, siren volume, siren, alarm level, alarm at volume, alarm volume level",
+    (("tv", "input_source"),): "input, input source",
     (("ac", "mode"), ("lights", "mode")): "mode",
 }
 
@@ -107,7 +105,11 @@ _CHOICES: dict[tuple[str, str, Value], str] = {
         "treble boost, treble boosted, boosted treble, treble boosting, boost the treble, boosting the treble, "
         "boosted the treble, treble"
     ),
-    ("speaker", "equalizer", "balanced"): "balanced eq, balanced equalizer, balanced sound, balanced audio",
+    (
+        "speaker",
+        "equalizer",
+        "balanced",
+    ): "balanced eq, balanced equalizer, balanced sound, balanced audio, balanced profile",
     ("security", "armed", True): "armed, arm, arming, arms, rearm, rearmed, re arm, re armed",
     ("security", "armed", False): "disarmed, disarm, disarming, disarms, unarmed, unarm",
 }
@@ -140,6 +142,10 @@ _GRAMMAR: dict[Item, str] = {
         "never, without, unable, if, unless, between"
     ),
     Word("also"): "not only, not just",
+    Word("idiom"): "not at all, cause for alarm",
+    Word("time"): (
+        "half an, half hour, half past, quarter past, quarter to, a quarter past, a quarter to, a quarter of an hour"
+    ),
     Break(clause=True, joins=False): "but, so, then, while, i'll, i've, i'm, we'll",
     Break(clause=False, joins=True): "and, plus, &, +, /, |",
     Break(clause=False, joins=False): "with, or",
@@ -161,8 +167,9 @@ def _phrases() -> dict[str, list[tuple[tuple[str, ...], Item]]]:
     """Every phrase and its item, by the phrase's first word, longest phrase first."""
     tables: list[tuple[Item, str]] = [
         *((Device(name), phrases) for name, phrases in _DEVICE_PHRASES.items()),
-        *((Parameter(of), phrases) for of, phrases in _PARAMETER_PHRASES.items()),
-        *((Parameter(of, hint=True), phrases) for of, phrases in _HINTS.items()),
+        *((Parameter(of, numeric=True), phrases) for of, phrases in _NUMERIC_PARAMETERS.items()),
+        *((Parameter(of, numeric=False), phrases) for of, phrases in _NAMED_PARAMETERS.items()),
+        *((Parameter(of, numeric=True, hint=True), phrases) for of, phrases in _HINTS.items()),
         *((Choice((option,)), phrases) for option, phrases in _CHOICES.items()),
         *_EVERYDAY.items(),
         *((Number(value, "percent", vague=True), phrases) for value, phrases in _VAGUE.items()),
