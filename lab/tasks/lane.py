@@ -45,6 +45,7 @@ class Lane:
         with self._busy:
             try:
                 while not self._stopping.is_set():
+                    self.return_dropped()
                     claim = jobs.claim(self.queue, self._owner, self._device)
                     if claim is None:
                         return
