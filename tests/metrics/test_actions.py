@@ -47,6 +47,7 @@ def test_a_sentence_sets_exactly_what_a_person_reads_in_it(text: str, expected: 
         ("Armed.", {"security"}),
         ("The lamps, the thermostat, the playlist, the alarm and the television", set(DEVICES)),
         ("What volume for the TV?", {"tv"}),
+        ("Movie mode! Safe and sound, after the next song.", set()),
         ("You're welcome!", set()),
     ],
 )

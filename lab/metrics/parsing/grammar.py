@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lab.metrics.parsing.clauses import Segment, segments
-from lab.metrics.parsing.items import Device, Item, Number, Parameter, Particle, Value, Word, words
+from lab.metrics.parsing.items import Choice, Device, Item, Number, Parameter, Particle, Value, Word, words
 from lab.metrics.parsing.switches import follows_verb, is_switch
 from lab.metrics.parsing.values import Found, values
 
@@ -129,7 +129,7 @@ def _switch(reading: Reading, segment: Segment, at: int, group: list[str]) -> No
     assert isinstance(particle, Particle)
     after = segment.devices(at) if follows_verb(segment.items, at) else []
     before = segment.devices(0, at)
-    it = [] if any(isinstance(item, Parameter) for item in segment.items) else reading.recent[-1:]
+    it = [] if any(isinstance(item, Parameter | Choice) for item in segment.items) else reading.recent[-1:]
     targets = after or [*group, *before] or it
     for device in targets:
         reading.switch(device, particle.on)

@@ -32,86 +32,90 @@ DEFAULT_NUMBER = {
 _DEVICE_PHRASES = {
     "tv": "tv, tvs, t.v., television, televisions, telly, tele, screen",
     "ac": (
-        "ac, a/c, a.c., air con, aircon, air conditioning, air conditioner, conditioner, thermostat, climate, "
+        "ac, a/c, a.c., air con, aircon, air conditioning, air conditioner, thermostat, climate, "
         "climate control, heater, the heating, your heating, my heating, our heating, the heat, the cooling, hvac"
     ),
     "lights": (
         "lights, light, lamp, lamps, lighting, bulb, bulbs, living room lights, illumination, "
         "light level, light levels, lighting level"
     ),
-    "speaker": (
-        "speaker, speakers, music, audio, playlist, playlists, stereo, sound system, soundbar, tunes, song, "
-        "songs, hi fi"
-    ),
+    "speaker": ("speaker, speakers, music, audio, playlist, playlists, stereo, sound system, soundbar, tunes, hi fi"),
     "security": (
         "security, security system, alarm, alarms, alarm system, burglar alarm, home security, security alarm"
     ),
 }
 
-_VOLUME = (("speaker", "volume"), ("tv", "volume"), ("security", "alarm_volume"))
-_BRIGHTNESS = (("lights", "brightness"), ("tv", "brightness"))
+Pairs = tuple[tuple[str, str], ...]
+"""A parameter on every device that has it; the first device is meant when no fitting one is in sight."""
 
-# The first device listed for a parameter is meant when no fitting device is in sight.
-_NUMERIC_PARAMETERS: dict[tuple[tuple[str, str], ...], str] = {
-    _VOLUME: "volume, loudness, sound level, volume level, vol, sound",
-    _BRIGHTNESS: "brightness, brightness level, bright, luminosity",
-    (("ac", "temperature"),): "temperature, temp, target temperature",
-    (("ac", "fan_speed"),): "fan, fan speed, fan level, fan setting, blower",
-    (("security", "alarm_volume"),): "alarm volume, siren volume, siren, alarm level, alarm volume level",
+_VOLUME: Pairs = (("speaker", "volume"), ("tv", "volume"), ("security", "alarm_volume"))
+_BRIGHTNESS: Pairs = (("lights", "brightness"), ("tv", "brightness"))
+_TEMPERATURE: Pairs = (("ac", "temperature"),)
+_FAN: Pairs = (("ac", "fan_speed"),)
+_ALARM: Pairs = (("security", "alarm_volume"),)
+_COLOR: Pairs = (("lights", "color"),)
+_EQUALIZER: Pairs = (("speaker", "equalizer"),)
+_INPUT: Pairs = (("tv", "input_source"),)
+_MODE: Pairs = (("ac", "mode"), ("lights", "mode"))
+_NUMERIC = (_VOLUME, _BRIGHTNESS, _TEMPERATURE, _FAN, _ALARM)
+
+_PARAMETER_PHRASES: dict[Pairs, str] = {
+    _VOLUME: "volume, loudness, sound level, volume level, vol",
+    _BRIGHTNESS: "brightness, brightness level, luminosity",
+    _TEMPERATURE: "temperature, temp, target temperature",
+    _FAN: "fan, fan speed, fan level, fan setting, blower",
+    _ALARM: "alarm volume, siren volume, siren, alarm level, alarm volume level",
+    _COLOR: "color, colour, color temperature, colour temperature",
+    _EQUALIZER: "equalizer, equaliser, eq, sound profile",
+    _INPUT: "input source",
 }
 
-_NAMED_PARAMETERS: dict[tuple[tuple[str, str], ...], str] = {
-    (("lights", "color"),): "color, colour, tone, hue, color temperature, colour temperature, tint",
-    (("speaker", "equalizer"),): "equalizer, equaliser, eq, sound profile",
-    (("tv", "input_source"),): "input, input source",
-    (("ac", "mode"), ("lights", "mode")): "mode",
+# Words that help a value find its parameter but speak of no device by themselves: "movie mode", "safe and sound".
+_HINTS: dict[Pairs, str] = {
+    _VOLUME: "sound",
+    _BRIGHTNESS: "bright, dim, dimming, dimmed, dims, brighten, brightening, brightened, brighter, dimmer",
+    _TEMPERATURE: "target, set point, setpoint",
+    _COLOR: "tone, hue, tint",
+    _INPUT: "input",
+    _MODE: "mode",
 }
 
-_HINTS: dict[tuple[tuple[str, str], ...], str] = {
-    _BRIGHTNESS: "dim, dimming, dimmed, dims, brighten, brightening, brightened, brighter, dimmer",
-}
+_FAN_WORDS = "{0} fan, fan {0}, fan on {0}, fan to {0}, fan speed {0}, fan speed to {0}"
 
-_CHOICES: dict[tuple[str, str, Value], str] = {
-    ("tv", "input_source", "HDMI1"): "hdmi 1, hdmi port 1, hdmi input 1",
-    ("tv", "input_source", "HDMI2"): "hdmi 2, hdmi port 2, hdmi input 2",
-    ("tv", "input_source", "AV"): "av, av input",
-    ("tv", "input_source", "Netflix"): "netflix",
-    ("tv", "input_source", "YouTube"): "youtube, you tube",
-    ("ac", "mode", "cool"): "cooling, cool mode, cooling mode",
-    ("ac", "mode", "heat"): "heat, heating, heat mode, heating mode",
-    ("ac", "mode", "auto"): "auto, automatic, auto mode, automatic mode",
-    ("ac", "fan_speed", 0): "fan off, off the fan, fan is off",
-    ("ac", "fan_speed", 1): "low fan, fan low, fan on low, fan to low, fan speed low, fan speed to low",
-    (
-        "ac",
-        "fan_speed",
-        2,
-    ): "medium fan, fan medium, fan on medium, fan to medium, fan speed medium, fan speed to medium",
-    ("ac", "fan_speed", 3): "high fan, fan high, fan on high, fan to high, fan speed high, fan speed to high",
-    ("lights", "color", "warm"): "warm white, warm tone, warm tones, warm color, warm colour, warm light, warm glow",
-    ("lights", "color", "cool"): "cool white, cool tone, cool tones, cool color, cool colour, cool light, cold white",
-    (
-        "lights",
-        "color",
-        "neutral",
-    ): "neutral, neutral white, neutral tone, neutral color, neutral colour, neutral light",
-    ("lights", "mode", "static"): "static, static mode",
-    ("lights", "mode", "dynamic"): "dynamic, dynamic mode",
-    ("speaker", "equalizer", "bass boost"): (
-        "bass boost, bass boosted, boosted bass, bass boosting, boost the bass, boosting the bass, boosted the bass, "
-        "bass"
-    ),
-    ("speaker", "equalizer", "treble boost"): (
-        "treble boost, treble boosted, boosted treble, treble boosting, boost the treble, boosting the treble, "
-        "boosted the treble, treble"
-    ),
-    (
-        "speaker",
-        "equalizer",
-        "balanced",
-    ): "balanced eq, balanced equalizer, balanced sound, balanced audio, balanced profile",
-    ("security", "armed", True): "armed, arm, arming, arms, rearm, rearmed, re arm, re armed",
-    ("security", "armed", False): "disarmed, disarm, disarming, disarms, unarmed, unarm",
+_CHOICES: dict[tuple[str, str], dict[Value, str]] = {
+    ("tv", "input_source"): {
+        "HDMI1": "hdmi 1, hdmi port 1, hdmi input 1",
+        "HDMI2": "hdmi 2, hdmi port 2, hdmi input 2",
+        "AV": "av, av input",
+        "Netflix": "netflix",
+        "YouTube": "youtube, you tube",
+    },
+    ("ac", "mode"): {
+        "cool": "cooling, cool mode, cooling mode",
+        "heat": "heat, heating, heat mode, heating mode",
+        "auto": "auto, automatic, auto mode, automatic mode",
+    },
+    ("ac", "fan_speed"): {
+        0: "fan off, off the fan, fan is off",
+        1: _FAN_WORDS.format("low"),
+        2: _FAN_WORDS.format("medium"),
+        3: _FAN_WORDS.format("high"),
+    },
+    ("lights", "color"): {
+        "warm": "warm white, warm tone, warm tones, warm color, warm colour, warm light, warm glow",
+        "cool": "cool white, cool tone, cool tones, cool color, cool colour, cool light, cold white",
+        "neutral": "neutral, neutral white, neutral tone, neutral color, neutral colour, neutral light",
+    },
+    ("lights", "mode"): {"static": "static, static mode", "dynamic": "dynamic, dynamic mode"},
+    ("speaker", "equalizer"): {
+        "bass boost": "bass, bass boost, bass boosted, boosted bass, bass boosting, boost the bass",
+        "treble boost": "treble, treble boost, treble boosted, boosted treble, treble boosting, boost the treble",
+        "balanced": "balanced eq, balanced equalizer, balanced sound, balanced audio, balanced profile",
+    },
+    ("security", "armed"): {
+        True: "armed, arm, arming, rearm, rearmed, re arm, re armed",
+        False: "disarmed, disarm, disarming, unarmed, unarm",
+    },
 }
 
 COOL = Choice((("ac", "mode", "cool"), ("lights", "color", "cool")), everyday=True)
@@ -142,7 +146,11 @@ _GRAMMAR: dict[Item, str] = {
         "never, without, unable, if, unless, between"
     ),
     Word("also"): "not only, not just",
-    Word("idiom"): "not at all, cause for alarm",
+    Word("idiom"): (
+        "not at all, cause for alarm, a fan of, big fan, this heat, that heat, in the heat, beat the heat, light rain, "
+        "light snow, light breeze, light snack, light touch, light hand, light hearted, from now on, later on, so on, hold on, "
+        "hang on, come on, going on"
+    ),
     Word("time"): (
         "half an, half hour, half past, quarter past, quarter to, a quarter past, a quarter to, a quarter of an hour"
     ),
@@ -167,10 +175,9 @@ def _phrases() -> dict[str, list[tuple[tuple[str, ...], Item]]]:
     """Every phrase and its item, by the phrase's first word, longest phrase first."""
     tables: list[tuple[Item, str]] = [
         *((Device(name), phrases) for name, phrases in _DEVICE_PHRASES.items()),
-        *((Parameter(of, numeric=True), phrases) for of, phrases in _NUMERIC_PARAMETERS.items()),
-        *((Parameter(of, numeric=False), phrases) for of, phrases in _NAMED_PARAMETERS.items()),
-        *((Parameter(of, numeric=True, hint=True), phrases) for of, phrases in _HINTS.items()),
-        *((Choice((option,)), phrases) for option, phrases in _CHOICES.items()),
+        *((Parameter(of, of in _NUMERIC), phrases) for of, phrases in _PARAMETER_PHRASES.items()),
+        *((Parameter(of, of in _NUMERIC, hint=True), phrases) for of, phrases in _HINTS.items()),
+        *((Choice(((*of, value),)), phrases) for of, values in _CHOICES.items() for value, phrases in values.items()),
         *_EVERYDAY.items(),
         *((Number(value, "percent", vague=True), phrases) for value, phrases in _VAGUE.items()),
         *_GRAMMAR.items(),
