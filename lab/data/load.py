@@ -25,9 +25,7 @@ def load(source: str) -> Dataset:
         raise LabError(f"{source} is a file; give the folder that holds the data set")
     if HUB_NAME.fullmatch(source):
         return _read(_fetch(source))
-    raise LabError(
-        f"{source}: there is no such folder; give a folder, or a Hugging Face data set as owner/name"
-    )
+    raise LabError(f"{source}: there is no such folder; give a folder, or a Hugging Face data set as owner/name")
 
 
 def _read(folder: Path) -> Dataset:
@@ -51,12 +49,8 @@ def _fetch(name: str) -> Path:
     try:
         return Path(snapshot_download(name, repo_type="dataset", allow_patterns=["*.jsonl", "data/*.jsonl"]))
     except (RepositoryNotFoundError, HFValidationError):
-        raise LabError(
-            f"{name}: no folder here and no data set on the Hugging Face hub; check the name"
-        ) from None
-    except (
-        Exception
-    ) as error:  # the hub library changes its transport, and with it what a dead network raises
+        raise LabError(f"{name}: no folder here and no data set on the Hugging Face hub; check the name") from None
+    except Exception as error:  # the hub library changes its transport, and with it what a dead network raises
         raise LabError(
             f"{name}: no such folder here, and the Hugging Face hub cannot be reached"
             f" ({type(error).__name__}); check the path or the network, or give a folder with its files"

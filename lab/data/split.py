@@ -47,15 +47,13 @@ def split_by_time(
 ) -> Split:
     """Oldest dialogues of each persona to train, newer ones to val, the newest to test; no part is empty.
 
-    `ratios` share out all of a persona's dialogues. `counts`, where given, take its oldest dialogues instead, so
-    many for each part (as in 20, 5, 5), and leave the rest unused. Raises `LabError` for a persona with too few.
+    `ratios` share out all of a persona's dialogues. `counts`, where given, take its oldest dialogues instead,
+    so many for each part (as in 20, 5, 5), and leave the rest unused. Raises `LabError` for a persona with too
+    few.
     """
     _check_sizes(ratios, counts)
     return Split(
-        {
-            p.persona_id: _split(p.persona_id, dataset.of(p.persona_id), ratios, counts)
-            for p in dataset.personas
-        }
+        {p.persona_id: _split(p.persona_id, dataset.of(p.persona_id), ratios, counts) for p in dataset.personas}
     )
 
 
@@ -64,9 +62,7 @@ def _check_sizes(ratios: tuple[float, float, float], counts: tuple[int, int, int
         if len(counts) != 3 or any(count < 1 for count in counts):
             raise LabError(f"split counts {counts}: give three whole numbers of at least 1, as in 20, 5, 5")
     elif len(ratios) != 3 or not all(0 < ratio < 1 for ratio in ratios) or abs(sum(ratios) - 1) > 1e-6:
-        raise LabError(
-            f"split ratios {ratios}: give three numbers above 0 that sum to 1, as in 0.6, 0.2, 0.2"
-        )
+        raise LabError(f"split ratios {ratios}: give three numbers above 0 that sum to 1, as in 0.6, 0.2, 0.2")
 
 
 def _split(
@@ -78,9 +74,7 @@ def _split(
     n = len(dialogues)
     needed = 3 if counts is None else sum(counts)
     if n < needed:
-        raise LabError(
-            f"persona {persona_id} has {n} dialogues, a split needs {needed}; add some or ask for less"
-        )
+        raise LabError(f"persona {persona_id} has {n} dialogues, a split needs {needed}; add some or ask for less")
     if counts is not None:
         n, first, second = needed, counts[0], counts[0] + counts[1]
     else:

@@ -26,16 +26,14 @@ def keep(dataset: Dataset, store: Path, name: str) -> Path:
     folder = store / name
     if folder.exists():
         if digest(read_chat(folder)) != digest(dataset):
-            raise LabError(
-                f"{folder} holds another data set; give another --name, or delete that folder first"
-            )
+            raise LabError(f"{folder} holds another data set; give another --name, or delete that folder first")
         return folder
     write_whole(folder, lambda temporary: write_chat(dataset, temporary))
     return folder
 
 
 def locate(source: str, store: Path) -> str:
-    """What to load for a name or path: a kept data set's folder if there is one of that name, else the source."""
+    """What to load for a name or path: the folder of a kept data set of that name, else the source."""
     if NAME.fullmatch(source) and (store / source / DIALOGUES).is_file():
         return str(store / source)
     return source
@@ -55,16 +53,24 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         write(fresh)
         for path in fresh.iterdir():
             _sync(path)
-        if folder.exists():
-            folder.rename(temporary / "old")
-        fresh.rename(folder)
+        _swap(fresh, folder, temporary / "old")
     except OSError as error:
-        raise LabError(
-            f"{folder} cannot be written ({error.strerror}); check the disk and its permissions"
-        ) from error
+        raise LabError(f"{folder} cannot be written ({error.strerror}); check the disk and its permissions") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path, old: Path) -> None:
+    """Put `fresh` in the place of `folder`, and the old one back should that fail."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _sync(path: Path) -> None:

@@ -39,9 +39,7 @@ def _read_personas(path: Path, faults: Faults) -> Known:
         persona = _read_persona(record)
         first, _ = known.setdefault(persona.persona_id, (record.line, persona))
         if record.ok and first != record.line:
-            record.fault(
-                f"persona_id {persona.persona_id!r} is taken by line {first}; every persona needs its own"
-            )
+            record.fault(f"persona_id {persona.persona_id!r} is taken by line {first}; every persona needs its own")
     return known
 
 
@@ -69,14 +67,10 @@ def _read_dialogues(path: Path, personas: Known, all_known: bool, faults: Faults
         if dialogue is None:
             continue
         if all_known and dialogue.persona_id not in personas:
-            record.fault(
-                f"persona_id {dialogue.persona_id!r} is not in {PERSONAS}; add the persona or mend the id"
-            )
+            record.fault(f"persona_id {dialogue.persona_id!r} is not in {PERSONAS}; add the persona or mend the id")
         first = taken.setdefault(dialogue.dialogue_id, record.line)
         if first != record.line:
-            record.fault(
-                f"dialogue_id {dialogue.dialogue_id!r} is taken by line {first}; every dialogue needs its own"
-            )
+            record.fault(f"dialogue_id {dialogue.dialogue_id!r} is taken by line {first}; every dialogue needs its own")
         clock.check(record, dialogue.persona_id, dialogue.started_at)
         dialogues.append(dialogue)
     return dialogues
@@ -102,23 +96,23 @@ def _check_silent(path: Path, personas: Known, dialogues: list[Dialogue], faults
     heard = {dialogue.persona_id for dialogue in dialogues}
     for persona_id, (line, _) in personas.items():
         if persona_id not in heard:
-            faults.add(
-                path, line, f"persona_id {persona_id!r} has no dialogue; add one or take the persona out"
-            )
+            faults.add(path, line, f"persona_id {persona_id!r} has no dialogue; add one or take the persona out")
 
 
 def write_chat(dataset: Dataset, folder: Path) -> None:
     """Write both files into an existing folder; what `read_chat` reads back is equal."""
-    write(folder / PERSONAS, map(_persona_record, dataset.personas))
-    write(folder / DIALOGUES, map(_dialogue_record, dataset.dialogues))
+    write(folder / PERSONAS, map(persona_record, dataset.personas))
+    write(folder / DIALOGUES, map(dialogue_record, dataset.dialogues))
 
 
-def _persona_record(persona: Persona) -> dict[str, Any]:
+def persona_record(persona: Persona) -> dict[str, Any]:
+    """A persona as a line of the format."""
     optional = {"name": persona.name, "preferences": persona.preferences, "routines": persona.routines}
     return {"persona_id": persona.persona_id, "description": persona.description} | given(optional)
 
 
-def _dialogue_record(dialogue: Dialogue) -> dict[str, Any]:
+def dialogue_record(dialogue: Dialogue) -> dict[str, Any]:
+    """A dialogue as a line of the format."""
     record = {
         "dialogue_id": dialogue.dialogue_id,
         "persona_id": dialogue.persona_id,

@@ -53,9 +53,7 @@ def read_edgewise(folder: Path) -> Dataset:
         persona = _read_persona(character, _read_routines(routines))
         first = taken.setdefault(persona.persona_id, character.line)
         if character.ok and first != character.line:
-            character.fault(
-                f"persona_id {persona.persona_id!r} is taken by line {first}; every persona needs its own"
-            )
+            character.fault(f"persona_id {persona.persona_id!r} is taken by line {first}; every persona needs its own")
         personas.append(persona)
         dialogues += _read_sessions(sessions, persona, taken_dialogues)
     faults.raise_if_any()
@@ -121,9 +119,7 @@ def _read_settings(record: Record) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def _check_value(
-    record: Record, what: str, value: Any, domain: Domain | None, known: Mapping[str, Any]
-) -> None:
+def _check_value(record: Record, what: str, value: Any, domain: Domain | None, known: Mapping[str, Any]) -> None:
     if domain is None:
         record.fault(f"{show(what)} is not known; use {', '.join(known)}")
     elif not fits(value, domain):
@@ -150,9 +146,7 @@ def _read_sessions(record: Record, persona: Persona, taken: dict[str, int]) -> l
             continue
         if dialogue.dialogue_id in taken:
             first = taken[dialogue.dialogue_id]
-            session.fault(
-                f"session_id (dialogue {dialogue.dialogue_id!r}) is taken on line {first}; give it its own"
-            )
+            session.fault(f"session_id (dialogue {dialogue.dialogue_id!r}) is taken on line {first}; give it its own")
         taken[dialogue.dialogue_id] = session.line
         clock.check(session, persona.persona_id, dialogue.started_at)
         dialogues.append(dialogue)
@@ -250,9 +244,7 @@ def _session_record(session_id: int, dialogue: Dialogue) -> dict[str, Any]:
         "applied_routines": dialogue.applied_routines,
         "started_at": dialogue.started_at.isoformat(),
     }
-    return record | given(
-        {"dialogue_id": None if same else dialogue.dialogue_id, "task_type": dialogue.task_type}
-    )
+    return record | given({"dialogue_id": None if same else dialogue.dialogue_id, "task_type": dialogue.task_type})
 
 
 def _message_record(message: Message) -> dict[str, Any]:

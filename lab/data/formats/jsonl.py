@@ -64,9 +64,7 @@ def _parse(raw: bytes, record: Record) -> Record:
     except UnicodeDecodeError as error:
         record.fault(f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
     except orjson.JSONDecodeError as error:
-        record.fault(
-            f"this is not JSON: {error.msg} (column {error.colno}); write one whole JSON object on the line"
-        )
+        record.fault(f"this is not JSON: {error.msg} (column {error.colno}); write one whole JSON object on the line")
     else:
         if isinstance(value, dict):
             record.data = value

@@ -37,13 +37,9 @@ def _read_actions(record: Record) -> Actions | None:
     if actions is None:
         return None
     if record.data.get("role") != "assistant":
-        record.fault(
-            "actions stands on a message that is not the assistant's; only the assistant sets devices"
-        )
+        record.fault("actions stands on a message that is not the assistant's; only the assistant sets devices")
     for device, settings in actions.items():
-        if not isinstance(settings, dict) or not all(
-            isinstance(value, SCALARS) for value in settings.values()
-        ):
+        if not isinstance(settings, dict) or not all(isinstance(value, SCALARS) for value in settings.values()):
             record.fault(f"actions holds {show(settings)} for {show(device)}; give an object of plain values")
     record.free("actions")
     return actions
@@ -54,9 +50,7 @@ def _check_order(record: Record, roles: list[Role]) -> None:
     if not roles:
         record.fault("messages is empty; a dialogue needs a user and an assistant message")
     elif "assistant" not in roles:
-        record.fault(
-            "messages has no assistant message; there is nothing to learn from, take the dialogue out"
-        )
+        record.fault("messages has no assistant message; there is nothing to learn from, take the dialogue out")
     elif "user" not in roles or "assistant" not in roles[roles.index("user") :]:
         record.fault("messages has no assistant message after a user message; check their order")
     if "system" in roles[1:]:
@@ -74,9 +68,7 @@ def read_applied(record: Record, n_routines: int | None) -> tuple[int, ...] | No
     highest = 10_000 if n_routines is None else n_routines
     for index in found:
         if type(index) is not int or not 0 <= index <= highest:
-            record.fault(
-                f"applied_routines holds {show(index)}; give positions in the persona's {n_routines} routines"
-            )
+            record.fault(f"applied_routines holds {show(index)}; give positions in the persona's {n_routines} routines")
             return None
     return tuple(found)
 

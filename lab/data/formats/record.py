@@ -102,9 +102,7 @@ class Record:
         """A required id: a short text that is safe to print and to name a file after."""
         text = self._clean(key, self.want(key, str))
         if text is not None and (len(text) > MAX_ID or BAD_ID.search(text)):
-            self.fault(
-                f"{key} is {show(text)}; use 1 to {MAX_ID} characters, no slash, no line break, no dot first"
-            )
+            self.fault(f"{key} is {show(text)}; use 1 to {MAX_ID} characters, no slash, no line break, no dot first")
         return text or ""
 
     def moment(self, key: str) -> datetime | None:

@@ -1,0 +1,211 @@
+"""`lab data`: bring data sets in, make them, check them and look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from lab.cli.output import console, print_json, table
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from lab.data.measure import Measures
+    from lab.data.split import Split
+    from lab.data.types import Dataset, Dialogue, Persona
+
+app = typer.Typer(no_args_is_help=True)
+
+Source = Annotated[str, typer.Argument(help="A folder, a kept data set's name or a Hugging Face name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("import")
+def import_(
+    source: Source,
+    name: Annotated[str | None, typer.Option(help="Name to keep it under; the source's last part if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Check a data set and keep it in the lab's own format."""
+    from lab.data.load import load
+    from lab.data.store import keep
+    from lab.data.types import digest
+    from lab.settings import load_settings
+
+    dataset = load(source)
+    chosen = name or Path(source).expanduser().resolve().name
+    folder = keep(dataset, load_settings().artifacts / "data", chosen)
+    if json:
+        print_json({"name": chosen, "folder": str(folder), "digest": digest(dataset)} | _size(dataset))
+        return
+    console.print(f"kept [bold]{escape(chosen)}[/]: {_size_text(dataset)} in {escape(str(folder))}")
+    console.print(f"run a study on it with `lab run --data {escape(chosen)}`.")
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    personas: Annotated[int, typer.Option(help="How many personas.")] = 200,
+    dialogues: Annotated[int, typer.Option(help="How many dialogues each.")] = 50,
+    turns: Annotated[float, typer.Option(help="Turns (user and assistant) of a dialogue, on average.")] = 3.2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make a data set in the EdgeWisePersona format."""
+    from lab.data.generate import generate_folder
+    from lab.data.types import digest
+
+    dataset = generate_folder(out, personas, dialogues, turns, seed)
+    if json:
+        print_json({"folder": str(out), "digest": digest(dataset)} | _size(dataset))
+        return
+    console.print(f"wrote {_size_text(dataset)} to {escape(str(out))}")
+    console.print(f"look at it with `lab data show {escape(str(out))}` and `lab data check {escape(str(out))}`.")
+
+
+@app.command()
+def check(source: Source, json: Json = False) -> None:
+    """Check every line, measure the data and prove that the default split leaks nothing; exit code 1 on faults."""
+    from lab.data.measure import measure
+    from lab.data.split import PARTS, check_leakage, split_by_time
+    from lab.data.types import digest
+
+    dataset = _load(source)
+    split = split_by_time(dataset)
+    leaks = check_leakage(dataset, split)
+    measures = measure(dataset, split)
+    if json:
+        counts = {part: split.count(part) for part in PARTS}
+        print_json({"digest": digest(dataset), "measures": measures.as_dict(), "split": counts, "leaks": leaks})
+    else:
+        _print_check(dataset, measures, split, leaks)
+    if leaks:
+        raise LabError(f"the split leaks: {leaks[0]}" + (f", and {len(leaks) - 1} more" if leaks[1:] else ""))
+
+
+@app.command()
+def show(
+    source: Source,
+    persona: Annotated[str | None, typer.Option(help="Persona id; the first if left out.")] = None,
+    n: Annotated[int, typer.Option("-n", help="How many dialogues, the oldest first.", min=1)] = 3,
+    json: Json = False,
+) -> None:
+    """Read a persona and its dialogues."""
+    dataset = _load(source)
+    found = _find(dataset, persona)
+    dialogues = dataset.of(found.persona_id)[:n]
+    if json:
+        from lab.data.formats.chat import dialogue_record, persona_record
+
+        records = [dialogue_record(dialogue) for dialogue in dialogues]
+        print_json({"persona": persona_record(found), "dialogues": records})
+        return
+    console.print(_persona_panel(found))
+    for dialogue in dialogues:
+        console.print(_dialogue_panel(dialogue))
+
+
+def _load(source: str) -> Dataset:
+    """Load a folder or hub name, or a data set the lab keeps under this name."""
+    from lab.data.load import load
+    from lab.data.store import locate
+    from lab.settings import load_settings
+
+    return load(locate(source, load_settings().artifacts / "data"))
+
+
+def _find(dataset: Dataset, persona_id: str | None) -> Persona:
+    if persona_id is None:
+        return dataset.personas[0]
+    for persona in dataset.personas:
+        if persona.persona_id == persona_id:
+            return persona
+    some = ", ".join(persona.persona_id for persona in dataset.personas[:5])
+    raise LabError(f"no persona {persona_id!r} in this data set; it has {some}, ...")
+
+
+def _size(dataset: Dataset) -> dict[str, int]:
+    return {"personas": len(dataset.personas), "dialogues": len(dataset.dialogues)}
+
+
+def _size_text(dataset: Dataset) -> str:
+    return f"{len(dataset.personas):,} personas, {len(dataset.dialogues):,} dialogues"
+
+
+def _print_check(dataset: Dataset, measures: Measures, split: Split, leaks: list[str]) -> None:
+    rows = table("measure", "value", "note", right=("value",))
+    for row in _rows(measures):
+        rows.add_row(*row)
+    console.print(rows)
+    parts = ", ".join(f"{part} {split.count(part):,}" for part in ("train", "val", "test"))
+    console.print(f"\nsplit by time within each persona: {parts}")
+    if leaks:
+        console.print(f"leakage: {len(leaks)} faults", style="red")
+        for leak in leaks[:20]:
+            console.print(f"  {escape(leak)}")
+    else:
+        console.print("leakage: none", style="green")
+    console.print(f"every line is sound: {_size_text(dataset)}")
+
+
+def _rows(measures: Measures) -> Iterable[tuple[str, str, str]]:
+    yield "personas", f"{measures.n_personas:,}", ""
+    yield "dialogues", f"{measures.n_dialogues:,}", ""
+    yield "turns per dialogue", f"{measures.turns_per_dialogue:.2f}", "a turn is a user and an assistant message"
+    yield "unique assistant turns", f"{measures.unique_assistant_turns:.1%}", "of all assistant turns"
+    yield "unique user turns", f"{measures.unique_user_turns:.1%}", "of all user turns"
+    yield "distinct-2", f"{measures.distinct_2:.3f}", "distinct word pairs over all, assistant turns"
+    for task_type, share in measures.task_types.items():
+        yield escape(task_type), f"{share:.1%}", "of all dialogues"
+    if measures.routine_share is not None:
+        yield "routine-driven", f"{measures.routine_share:.1%}", "of all dialogues"
+    found = measures.identification
+    if found is not None:
+        note = f"a linear classifier names the persona of a test dialogue; chance {found.chance:.1%}"
+        yield "told apart, user text", f"{found.user:.1%}", note
+        yield "told apart, assistant text", f"{found.assistant:.1%}", note
+
+
+def _persona_panel(persona: Persona) -> Panel:
+    body = Table.grid(padding=(0, 2))
+    body.add_column(style="bold", no_wrap=True)
+    body.add_column()
+    if persona.description:
+        body.add_row("who", escape(persona.description))
+    for routine in persona.routines or ():
+        label = escape(str(routine.get("name", "routine")))
+        triggers = ", ".join(str(value) for value in routine.get("triggers", {}).values())
+        body.add_row(label, escape(f"{triggers} → {_actions_text(routine.get('actions', {}))}"))
+    title = f"{persona.persona_id} {persona.name or ''}".strip()
+    return Panel(body, title=escape(title), title_align="left")
+
+
+def _dialogue_panel(dialogue: Dialogue) -> Panel:
+    body = Table.grid(padding=(0, 1))
+    body.add_column(no_wrap=True)
+    body.add_column()
+    styles = {"user": "cyan", "assistant": "green"}
+    for message in dialogue.messages:
+        body.add_row(f"[{styles.get(message.role, 'dim')}]{message.role}[/]", escape(message.content))
+        if message.actions:
+            body.add_row("", f"[dim]{escape(_actions_text(message.actions))}[/]")
+    context = ", ".join(str(value) for value in dialogue.context.values())
+    facts = (dialogue.started_at.strftime("%Y-%m-%d %H:%M"), context, dialogue.task_type or "")
+    subtitle = " · ".join(fact for fact in facts if fact)
+    return Panel(body, title=escape(dialogue.dialogue_id), subtitle=escape(subtitle), title_align="left")
+
+
+def _actions_text(actions: Any) -> str:
+    """`ac temperature 22, mode heat; lights brightness 40`."""
+    if not isinstance(actions, dict):
+        return str(actions)
+    return "; ".join(
+        f"{device} " + ", ".join(f"{name} {value}" for name, value in settings.items())
+        for device, settings in actions.items()
+        if isinstance(settings, dict)
+    )
