@@ -54,7 +54,7 @@ def _cut(items: list[Item], asked_from: int) -> Iterator[Segment]:
     for start, end in pairwise(edges):
         piece: list[Item] = [item for item in items[start:end] if not isinstance(item, Break)]
         ahead = tuple(name for at, name in devices if at >= end)
-        lead = items[start] if items else None
+        lead = items[start]
         joined = start > 0 and (not isinstance(lead, Break) or lead.joins)
         yield Segment(_at_home(piece), start == 0, joined, ahead, settles=start < asked_from)
 

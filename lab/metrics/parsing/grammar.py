@@ -3,7 +3,8 @@
 A text is read like a log of settings, a later setting of a parameter replacing an earlier one, so that
 "20, sorry, 22" leaves 22. In a segment each value looks for its parameter ("volume 30", "30 volume") and then
 for its device: one named before it in the segment, else after it ("30 on the telly"), else the last fitting
-device spoken of, else the next one in the sentence, else the parameter's usual device.
+device spoken of, else the next one in the sentence, else one named later in the text, else the parameter's usual
+device ("22°C" is the air conditioning's).
 """
 
 from __future__ import annotations

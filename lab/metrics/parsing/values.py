@@ -129,7 +129,7 @@ def _is_only_values(items: list[Item]) -> bool:
 
 
 def _is_small_talk(items: list[Item], at: int) -> bool:
-    """Whether "warm" or "cool" is about people or weather, or an interjection: "stay warm", "a cool evening"."""
+    """Whether "warm" or "cool" is about people or weather: "stay warm", "a cool evening"."""
     before = items[at - 1] if at else None
     after = items[at + 1] if at + 1 < len(items) else None
     feels = isinstance(before, Word) and before.text in _BEFORE_FEELING

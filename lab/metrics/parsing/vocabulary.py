@@ -148,8 +148,8 @@ _GRAMMAR: dict[Item, str] = {
     Word("also"): "not only, not just",
     Word("idiom"): (
         "not at all, cause for alarm, a fan of, big fan, this heat, that heat, in the heat, beat the heat, light rain, "
-        "light snow, light breeze, light snack, light touch, light hand, light hearted, from now on, later on, so on, hold on, "
-        "hang on, come on, going on"
+        "light snow, light breeze, light snack, light touch, light hand, light hearted, from now on, later on, so on, "
+        "hold on, hang on, come on, going on"
     ),
     Word("time"): (
         "half an, half hour, half past, quarter past, quarter to, a quarter past, a quarter to, a quarter of an hour"
