@@ -33,8 +33,13 @@ def planned(key: str, *parents: str, kind: str = "train", spec: dict[str, Any] |
 
 
 def submit(*plan: PlannedJob, study: str = "study", tries: int = 2, priority: int = 0) -> list[int]:
-    """A study of these jobs; gives their ids."""
+    """A study of these jobs, after its data; gives their ids."""
     save_dataset(Dataset(digest=DATA, name="data", source="here", folder="datasets/data", n_personas=2, n_dialogues=6))
+    return enter(*plan, study=study, tries=tries, priority=priority)
+
+
+def enter(*plan: PlannedJob, study: str = "study", tries: int = 2, priority: int = 0) -> list[int]:
+    """A study of these jobs, in one transaction."""
     row = Study(name=study, spec={"dtype": "auto"}, dataset=DATA, base="base")
     return save_study(row, plan, max_tries=tries, priority=priority)
 

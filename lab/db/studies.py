@@ -38,6 +38,7 @@ class NewJob(Protocol):
 def save_dataset(dataset: Dataset) -> None:
     """Record an imported data set; the same digest again only renews name and source."""
     with writing() as session:
+        _one_at_a_time(session)
         session.merge(dataset)
 
 
@@ -75,7 +76,7 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
 
 
 def _one_at_a_time(session: Session) -> None:
-    """Two studies submitted at once must not both insert the job that they share; SQLite has one writer anyway."""
+    """Two who submit at once must not both insert what they share; SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({_SUBMIT_LOCK})"))
 

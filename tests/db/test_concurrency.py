@@ -1,0 +1,195 @@
+"""Moves made at the same moment, from threads and from processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+import pytest
+from planned import all_jobs, claim, claimed, enter, planned, state, states, submit, succeed
+from sqlalchemy import event
+
+from lab.db import jobs
+from lab.db.engine import engine
+from lab.db.graph import settle
+from lab.db.invariants import check_invariants
+from lab.db.tables import TERMINAL
+
+N_JOBS, N_THREADS = 40, 4
+
+
+@pytest.fixture(autouse=True)
+def lab(database: str) -> Iterator[None]:
+    yield
+    assert check_invariants() == []
+
+
+@contextmanager
+def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> Iterator[tuple[Future, Future]]:
+    """`first` stands still just before its commit until `second` has been started (and waits, or is done)."""
+    at_commit, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: object) -> None:
+        if threading.current_thread().name.startswith("first") and not at_commit.is_set():
+            at_commit.set()
+            go_on.wait(5)
+
+    event.listen(engine(), "commit", hold)
+    with ThreadPoolExecutor(1, "first") as one, ThreadPoolExecutor(1, "second") as two:
+        a = one.submit(first)
+        assert at_commit.wait(5)
+        b = two.submit(second)
+        wait([b], timeout=0.2)  # long enough to reach the lock, if there is one
+        go_on.set()
+        wait([a, b], timeout=10)
+        event.remove(engine(), "commit", hold)
+        yield a, b
+
+
+def test_each_job_is_claimed_by_exactly_one_of_many_threads():
+    ids = submit(*(planned(f"job-{n}") for n in range(N_JOBS)))
+    start = threading.Barrier(N_THREADS)
+
+    def work(owner: int) -> list[int]:
+        start.wait()
+        mine = []
+        while (found := claim(f"worker-{owner}")) is not None:
+            assert succeed(found.lease)
+            mine.append(found.lease.job)
+        return mine
+
+    with ThreadPoolExecutor(N_THREADS) as threads:
+        taken = [job for mine in threads.map(work, range(N_THREADS)) for job in mine]
+    assert sorted(taken) == ids
+    assert all(job.attempt == 1 for job in all_jobs())
+
+
+CLAIM_ALL = """
+import sys
+from lab.db import jobs
+sys.stdin.readline()
+while (found := jobs.claim("work", sys.argv[1], "cpu")) is not None:
+    jobs.succeed(found.lease, jobs.Outcome("a", "f", {}))
+    print(found.lease.job)
+"""
+
+
+def test_each_job_is_claimed_by_exactly_one_of_many_processes():
+    ids = submit(*(planned(f"job-{n}") for n in range(N_JOBS)))
+    workers = [
+        subprocess.Popen([sys.executable, "-c", CLAIM_ALL, name], stdin=-1, stdout=-1, text=True) for name in "ab"
+    ]
+    said = [worker.communicate("go\n", timeout=60)[0] for worker in workers]
+    assert sorted(int(line) for lines in said for line in lines.split()) == ids
+
+
+def test_a_child_is_freed_when_its_two_parents_end_at_once():
+    *_, child = submit(planned("a"), planned("b"), planned("c", "a", "b"))
+    first, second = claimed("first"), claimed("second")
+    with meanwhile(lambda: succeed(first), lambda: succeed(second)) as (one, two):
+        assert (one.result(), two.result()) == (True, True)
+    assert state(child) == "READY"
+
+
+def test_one_parent_fails_while_the_other_succeeds():
+    *_, child = submit(planned("a"), planned("b"), planned("c", "a", "b"))
+    first, second = claimed("first"), claimed("second")
+    with meanwhile(lambda: jobs.fail(first, "error", for_good=True), lambda: succeed(second)):
+        pass
+    assert state(child) == "SKIPPED"
+
+
+ENDS = {
+    "a stop": lambda lease: jobs.hand_back(lease, "stopped"),
+    "an error": lambda lease: jobs.fail(lease, "error"),
+    "a crash": jobs.lose,
+    "success": succeed,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_cancel_at_the_moment_an_attempt_ends_is_not_forgotten(end):
+    (job,) = submit(planned("a"))
+    lease = claimed()
+    with meanwhile(lambda: ENDS[end](lease), lambda: jobs.cancel(job)) as (_, cancel):
+        told = cancel.result()
+    assert (told, state(job)) == ((None, "SUCCEEDED") if end == "success" else ("CANCELLED", "CANCELLED"))
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_attempt_that_ends_at_the_moment_of_a_cancel_is_cancelled(end):
+    (job,) = submit(planned("a"))
+    lease = claimed()
+    with meanwhile(lambda: jobs.cancel(job), lambda: ENDS[end](lease)) as (cancel, _):
+        assert cancel.result() == "RUNNING"
+    jobs.cancelled(lease)  # as a worker does whose commit or hand-back was refused
+    assert state(job) == "CANCELLED"
+
+
+def test_a_cancel_at_the_moment_of_a_claim():
+    (job,) = submit(planned("a"))
+    with meanwhile(claim, lambda: jobs.cancel(job)) as (taken, cancel):
+        assert taken.result() is not None
+        assert cancel.result() == "RUNNING"
+    with meanwhile(lambda: jobs.cancelled(taken.result().lease), lambda: jobs.retry(job)) as (_, retry):
+        assert retry.result() == "READY"
+    with meanwhile(lambda: jobs.cancel(job), claim) as (cancel, taken):
+        assert (cancel.result(), taken.result()) == ("CANCELLED", None)
+
+
+def test_two_studies_submitted_at_once_share_their_jobs():
+    def plan(own: str) -> list:
+        return [planned("shared"), planned(own, "shared")]
+
+    submit()
+    with meanwhile(lambda: enter(*plan("x"), study="x"), lambda: enter(*plan("y"), study="y")) as (x, y):
+        assert x.result()[0] == y.result()[0]
+    assert [job.key for job in all_jobs()] == ["shared", "x", "y"]
+
+
+def test_two_machines_import_the_same_data_at_once():
+    with meanwhile(submit, submit) as (x, y):
+        assert (x.result(), y.result()) == ([], [])
+
+
+@pytest.mark.parametrize("end", ["success", "an error"])
+def test_a_study_submitted_while_a_shared_parent_ends_is_put_in_order_by_the_sweep(end):
+    submit(planned("shared"), tries=1)
+    lease = claimed()
+    plan = [planned("shared"), planned("child", "shared")]
+    with meanwhile(lambda: enter(*plan, study="late", tries=1), lambda: ENDS[end](lease)) as (late, _):
+        parent, child = late.result()
+    settle()
+    assert states([parent, child]) == (["SUCCEEDED", "READY"] if end == "success" else ["FAILED", "SKIPPED"])
+
+
+def test_opposite_moves_over_one_graph_never_lock_each_other_out():
+    """Cancels from below, retries from above, workers in between: nobody is a victim of a deadlock."""
+    names = [f"n{n}" for n in range(12)]
+    ids = submit(*(planned(name, *names[max(0, n - 3) : n]) for n, name in enumerate(names)))
+    start = threading.Barrier(4)
+
+    def walk(move: Callable[[int], object], order: list[int]) -> None:
+        start.wait()
+        for _ in range(3):
+            for job in order:
+                move(job)
+
+    def work(_: int) -> None:
+        found = claim(threading.current_thread().name)
+        if found is not None:
+            jobs.beat(found.lease)
+            succeed(found.lease) or jobs.cancelled(found.lease)
+
+    with ThreadPoolExecutor(4) as threads:
+        walks = [(jobs.cancel, ids[::-1]), (jobs.retry, ids), (work, ids), (work, ids)]
+        for done in [threads.submit(walk, *each) for each in walks]:
+            done.result(60)
+    settle()
+    while (found := claim()) is not None:
+        succeed(found.lease)
+    assert {job.state for job in all_jobs()} <= set(TERMINAL)
