@@ -38,8 +38,7 @@ def _lab(home: Path, **variables: str) -> Iterator[Path]:
         try:
             yield artifacts
         finally:
-            engine().dispose()
-    forget_settings()
+            forget_settings()
 
 
 # ---------------------------------------------------------------- SQLite

@@ -20,7 +20,9 @@ DATA = "d" * 64
 
 
 def forget_settings() -> None:
-    """Let the next one to ask read settings and open the database anew."""
+    """Close the database, and let the next one to ask read the settings and open it anew."""
+    if engine.cache_info().currsize:
+        engine().dispose()
     load_settings.cache_clear()
     engine.cache_clear()
     queue._sender.cache_clear()
