@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlmodel import Session
 
 from lab.errors import LabError
@@ -67,7 +67,7 @@ def make_engine(url: str) -> Engine:
     mend = "write postgresql://user:password@host/name or leave it empty"
     try:
         backend = make_url(url).get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
+    except ArgumentError as error:
         raise LabError(f"database_url: {error}; {mend}.") from None
     if backend == "sqlite":
         engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
