@@ -66,15 +66,15 @@ def make_engine(url: str) -> Engine:
     """
     mend = "write postgresql://user:password@host/name or leave it empty"
     try:
-        backend = make_url(url).get_backend_name()
+        driver = make_url(url).drivername
     except ArgumentError as error:
         raise LabError(f"database_url: {error}; {mend}.") from None
-    if backend == "sqlite":
+    if driver == "sqlite":
         engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
         _prepare_sqlite(engine)
         return engine
-    if backend != "postgresql":
-        raise LabError(f"database_url: {backend} is not supported; {mend}.")
+    if driver != "postgresql+psycopg":
+        raise LabError(f"database_url: {driver} is not supported; {mend}.")
     return create_engine(
         url,
         json_serializer=_dumps,

@@ -38,7 +38,7 @@ def test_an_unreachable_postgres_is_one_sentence_without_the_password(lab_home, 
     [
         ("nonsense", "database_url: Could not parse"),
         ("mysql://host/lab", "database_url: mysql is not supported"),
-        ("pigeon://host/lab", "database_url: pigeon is not supported"),
+        ("postgresql+pigeon://host/lab", r"database_url: postgresql\+pigeon is not supported"),
     ],
 )
 def test_a_url_of_something_else_is_refused(url, says):
