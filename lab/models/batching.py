@@ -127,7 +127,7 @@ def lay_out(items: Sequence[Sequence[Example]], *, packed: bool, device: torch.d
     )
 
 
-def choose_wave(tokens: Sequence[int], done: Sequence[float], budget: int) -> list[int]:
+def choose_wave(tokens: Sequence[int], done: Sequence[float], budget: float) -> list[int]:
     """Which of the groups in flight advance together: those furthest behind, as many as fit into `budget`.
 
     `tokens` are the sizes of their next batches, `done` the finished share of their steps. At least one goes.

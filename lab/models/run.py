@@ -49,7 +49,7 @@ class Run:
     groups: Sequence[GroupData]
     config: TrainConfig
     initial: Tensor  # [P], on the device
-    budget: int | None  # tokens of a wave; None: all groups in flight go together
+    budget: float  # tokens of a wave
     digest: str
     on_result: Callable[[GroupResult], None]
     on_event: Callable[[TrainEvent], None]
@@ -72,8 +72,7 @@ class Run:
         typical = statistics.median(
             size / c.steps_per_epoch for size, c in zip(self._sizes, self._courses, strict=True)
         )
-        wanted = self.config.in_flight or max(1, math.ceil((self.budget or 0) / typical))
-        return min(wanted, len(self.groups))
+        return min(self.config.in_flight or math.ceil(self.budget / typical), len(self.groups))
 
     def until_done(self, should_stop: Callable[[], bool]) -> None:
         """Advance until every group is finished, or raise `Stopped` between two waves."""
@@ -104,7 +103,7 @@ class Run:
         live = self.slots.live()
         sizes = [self._courses[p.place].tokens(p.step) for _, p in live]
         done = [p.step / self._courses[p.place].total_steps for _, p in live]
-        chosen = [live[i] for i in choose_wave(sizes, done, self.budget or sum(sizes))]
+        chosen = [live[i] for i in choose_wave(sizes, done, self.budget)]
         self._step(chosen)
         self._evaluate([(slot, p) for slot, p in chosen if self._is_judged(p)])
         for slot, progress in chosen:
@@ -176,19 +175,18 @@ class Run:
             self._tell("val", progress, val_loss=loss)
 
     def _val_waves(self, judged: Sequence[tuple[int, Progress]]) -> Iterator[list[tuple[int, Item]]]:
-        """The val examples of these groups, a batch of one group an item, as many items as a wave holds."""
+        """The val examples of these groups, a batch of one group an item, as many as fit into a wave."""
         size = self.config.batch_size
         wave: list[tuple[int, Item]] = []
-        room = self.budget or 0
+        room = self.budget
         for slot, progress in judged:
             val = self.groups[progress.place].val
             for start in range(0, len(val), size):
                 item = self._item(progress, val[start : start + size])
                 tokens = sum(map(len, item.examples))
-                full = tokens > room if self.budget else len(wave) == len(self.slots.progress)
-                if wave and full:
+                if wave and (tokens > room or len(wave) == len(self.slots.progress)):
                     yield wave
-                    wave, room = [], self.budget or 0
+                    wave, room = [], self.budget
                 wave.append((slot, item))
                 room -= tokens
         if wave:

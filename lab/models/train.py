@@ -7,6 +7,7 @@ personalisation: the same code.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def train_groups(
                 groups=groups,
                 config=config,
                 initial=layout.row(initial).to(model.device),
-                budget=None if config.in_flight else tokens_at_once(model),
+                budget=math.inf if config.in_flight else tokens_at_once(model),
                 digest=run_digest(model, groups, lora, config),
                 on_result=on_result,
                 on_event=on_event,
