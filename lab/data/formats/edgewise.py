@@ -55,7 +55,8 @@ def read_edgewise(folder: Path) -> Dataset:
         if character.ok and first != character.line:
             character.fault(f"persona_id {persona.persona_id!r} is taken by line {first}; every persona needs its own")
         personas.append(persona)
-        dialogues += _read_sessions(sessions, persona, taken_dialogues)
+        # Where the persona is at fault its dialogues' ids say nothing.
+        dialogues += _read_sessions(sessions, persona, taken_dialogues if character.ok else {})
     faults.raise_if_any()
     return Dataset(tuple(personas), tuple(dialogues))
 

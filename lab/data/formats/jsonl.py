@@ -13,6 +13,7 @@ from lab.data.formats.record import Record, show
 
 MAX_LINE = 8 * 1024 * 1024
 """Longest line in bytes; a longer one is skipped in pieces and never held in memory."""
+BUFFER = 1024 * 1024
 
 
 def read(path: Path, faults: Faults) -> Iterator[Record]:
@@ -25,7 +26,7 @@ def read(path: Path, faults: Faults) -> Iterator[Record]:
         return
     found = blank = False
     try:
-        with path.open("rb") as handle:
+        with path.open("rb", buffering=BUFFER) as handle:
             for number, raw in _raw_lines(handle):
                 if not raw.strip():
                     blank = True
@@ -47,9 +48,10 @@ def _raw_lines(handle: BinaryIO) -> Iterator[tuple[int, bytes]]:
     number = 0
     while raw := handle.readline(MAX_LINE + 1):
         number += 1
-        rest = raw
-        while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
-            rest = handle.readline(MAX_LINE + 1)
+        if len(raw) > MAX_LINE:
+            rest = raw
+            while rest and not rest.endswith(b"\n"):
+                rest = handle.readline(BUFFER // 16)
         yield number, raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
 
 

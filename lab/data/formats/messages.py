@@ -15,7 +15,7 @@ def read_messages(record: Record, text_key: str, roles: tuple[str, ...]) -> tupl
     """The messages of one dialogue; `text_key` names the text of a message (`content`, or `text`)."""
     inner = record.list_of("messages")
     messages = tuple(_read_message(one, text_key, roles) for one in inner)
-    if "messages" in record.data and all(one.ok for one in inner):
+    if isinstance(record.data.get("messages"), list) and all(one.ok for one in inner):
         _check_order(record, [message.role for message in messages])
     return messages
 

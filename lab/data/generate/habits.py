@@ -119,7 +119,7 @@ def _lean(dice: Dice, bounds: tuple[int, int], leaning: int, grain: int) -> int:
 
 
 def _around(dice: Dice, middle: int, leaning: int, reach: int, taste: Taste) -> int:
-    return _lean(dice, (max(middle - reach, 0), min(middle + reach, 100)), leaning, taste.grain)
+    return _lean(dice, (max(middle - reach, 5), min(middle + reach, 100)), leaning, taste.grain)
 
 
 def _routines(
