@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import shutil
 import signal
 import tempfile
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from planned import forget_settings
+from planned import own_lab
 from sqlalchemy import create_engine
 
 from lab.db.engine import engine
@@ -22,32 +20,13 @@ from lab.db.migrate import migrate
 _numbers = itertools.count()
 
 
-@contextlib.contextmanager
-def _lab(home: Path, **variables: str) -> Iterator[Path]:
-    """Settings from these variables only, for as long as the context lasts; gives the artifacts folder."""
-    artifacts = home / "artifacts"
-    artifacts.mkdir(parents=True, exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("LAB_")]:
-            patch.delenv(name)
-        patch.chdir(home)  # no settings.toml here
-        patch.setenv("LAB_ARTIFACTS", str(artifacts))
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        forget_settings()
-        try:
-            yield artifacts
-        finally:
-            forget_settings()
-
-
 # ---------------------------------------------------------------- SQLite
 
 
 @pytest.fixture(scope="session")
 def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all tables, made once."""
-    with _lab(tmp_path_factory.mktemp("tables")) as artifacts:
+    with own_lab(tmp_path_factory.mktemp("tables")) as artifacts:
         migrate()
     return artifacts / "lab.db"
 
@@ -55,7 +34,7 @@ def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab_home(tmp_path: Path, _tables: Path) -> Iterator[Path]:
     """An empty lab on SQLite; gives the artifacts folder."""
-    with _lab(tmp_path) as artifacts:
+    with own_lab(tmp_path) as artifacts:
         shutil.copy(_tables, artifacts)
         yield artifacts
 
@@ -97,7 +76,7 @@ def postgres() -> Iterator[Callable[[str], str]]:
 def _template(postgres: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a PostgreSQL database with all tables, made once."""
     url = postgres("template1")
-    with _lab(tmp_path_factory.mktemp("template"), LAB_DATABASE_URL=url):
+    with own_lab(tmp_path_factory.mktemp("template"), LAB_DATABASE_URL=url):
         migrate()
         name = engine().url.database
     assert name is not None
@@ -107,7 +86,7 @@ def _template(postgres: Callable[[str], str], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def postgres_lab(tmp_path: Path, postgres: Callable[[str], str], _template: str) -> Iterator[Path]:
     """An empty lab on PostgreSQL; gives the artifacts folder."""
-    with _lab(tmp_path, LAB_DATABASE_URL=postgres(_template)) as artifacts:
+    with own_lab(tmp_path, LAB_DATABASE_URL=postgres(_template)) as artifacts:
         yield artifacts
 
 

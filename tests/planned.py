@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from lab.db import jobs
@@ -26,6 +30,25 @@ def forget_settings() -> None:
     load_settings.cache_clear()
     engine.cache_clear()
     queue._sender.cache_clear()
+
+
+@contextlib.contextmanager
+def own_lab(home: Path, **variables: str) -> Iterator[Path]:
+    """Settings from these variables only, for as long as the context lasts; gives the artifacts folder."""
+    artifacts = home / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LAB_")]:
+            patch.delenv(name)
+        patch.chdir(home)  # no settings.toml here
+        patch.setenv("LAB_ARTIFACTS", str(artifacts))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        forget_settings()
+        try:
+            yield artifacts
+        finally:
+            forget_settings()
 
 
 def planned(key: str, *parents: str, kind: str = "train", spec: dict[str, Any] | None = None) -> PlannedJob:

@@ -1,0 +1,141 @@
+"""Workers that die, freeze, leave in good order or lose what they stand on, and the workers after them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, submit, wait_for
+from planned import forget_settings, job, own_lab, state, states
+
+from lab.db.queries import job_log, list_workers
+from lab.db.tables import State
+from lab.tasks import embedded
+from lab.tasks.local import ensure_running, local_workers, log_file, shut_down
+
+
+@pytest.fixture
+def ships(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    """Workers of the test's own lab."""
+    for name, value in FAST.items():
+        monkeypatch.setenv(name, value)
+    forget_settings()
+    with fleet() as workers:
+        yield workers
+    all_is_well()
+
+
+def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: Fleet):
+    first = ships.start()
+    ids = submit(drill("long", steps=30, pause=0.05), drill("next", "long"))
+    eventually(at_step(ids[0], 4))
+    executors = ships.executors()
+    first.kill()
+    first.wait()
+    _, alive = psutil.wait_procs(executors, timeout=5)
+    assert not alive, "an executor dies with its worker"
+    ships.start()
+    began = time.monotonic()
+    wait_for(ids[:1], State.RUNNING, State.SUCCEEDED)
+    assert time.monotonic() - began < 2.5, "on one machine nobody waits for the lease to run out"
+    wait_for(ids)
+    assert states(ids) == ["SUCCEEDED", "SUCCEEDED"]
+    assert job(ids[0]).attempt == 2
+    steps = [step for _, step in diary(ids[0])]
+    assert sorted(set(steps)) == list(range(1, 31))
+    assert len(steps) <= 31, "at most one checkpoint interval is done twice"
+    assert [worker.pid for worker in list_workers()] == [worker.pid for worker in local_workers()]
+
+
+def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_home, ships: Fleet):
+    first = ships.start()
+    ids = submit(drill("long", steps=30, pause=0.05, checkpoint_every=1000))
+    eventually(at_step(ids[0], 4))
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(10) == 0
+    row = job(ids[0])
+    assert (row.state, row.crashes, row.tries, row.checkpoint_step > 3) == ("READY", 0, 0, True)
+    assert local_workers() == list_workers() == []
+    ships.start()
+    wait_for(ids)
+    assert [step for _, step in diary(ids[0])] == list(range(1, 31)), "no step was lost, none done twice"
+
+
+def test_a_frozen_worker_loses_its_job_and_cannot_touch_it_when_it_wakes(lab_home, ships: Fleet):
+    frozen = ships.start(LAB_DEVICES='["one"]')
+    ids = submit(drill("long", steps=40, pause=0.1))
+    eventually(at_step(ids[0], 3))
+    frozen.send_signal(signal.SIGSTOP)
+    ships.start(LAB_DEVICES='["two"]')
+    eventually(lambda: job(ids[0]).device == "two")
+    frozen.send_signal(signal.SIGCONT)
+    wait_for(ids)
+    row = job(ids[0])
+    assert (row.state, row.attempt, row.artifact) == ("SUCCEEDED", 2, f"{ids[0]}/2")
+    assert {line.attempt for line in job_log(ids[0])} == {2}
+    assert frozen.poll() is None
+    again = submit(drill("again"), drill("and-again"))
+    wait_for(again)
+    assert set(states(again)) == {"SUCCEEDED"}
+
+
+def test_two_workers_share_a_backlog_and_nothing_runs_twice(postgres_lab, ships: Fleet):
+    ids = submit(*(drill(f"share-{n}", steps=2, pause=0.1) for n in range(8)), drill("last", "share-0", "share-7"))
+    ships.launch(LAB_DEVICES='["one"]')
+    ships.start(LAB_DEVICES='["two"]')
+    wait_for(ids)
+    assert set(states(ids)) == {"SUCCEEDED"}
+    assert {job(one).attempt for one in ids} == {1}
+    assert {job(one).device for one in ids} == {"one", "two"}
+
+
+def test_a_worker_goes_on_without_its_queue(lab_home, ships: Fleet, monkeypatch):
+    """A Redis of somebody else's: nobody here may start it again, so the worker looks at the database itself."""
+    embedded.start()
+    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
+    forget_settings()
+    worker = ships.start()
+    embedded.stop()
+    ids = submit(drill("unheard"), drill("after", "unheard"))
+    wait_for(ids, seconds=10)
+    assert states(ids) == ["SUCCEEDED", "SUCCEEDED"]
+    embedded.start()
+    heard = submit(drill("heard"))
+    wait_for(heard, seconds=10)
+    assert (state(heard[0]), worker.poll()) == ("SUCCEEDED", None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "says"),
+    [
+        ("LAB_REDIS_URL", "redis://:s3cret@127.0.0.1:1/0", "worker: redis at redis://127.0.0.1:1 does not answer ("),
+        ("LAB_REDIS_URL", "gopher://127.0.0.1", "worker: redis at gopher://127.0.0.1 does not answer ("),
+        ("LAB_DATABASE_URL", "postgresql://a:s3cret@127.0.0.1:1/l", "worker: database postgresql+psycopg://a:***@127."),
+    ],
+)
+def test_a_worker_without_queue_or_database_says_so_and_ends(lab_home, ships: Fleet, setting, url, says):
+    worker = ships.launch(**{setting: url})
+    said, _ = worker.communicate(timeout=30)
+    assert worker.returncode == 1
+    last = said.strip().splitlines()[-1]
+    assert last.startswith(says)
+    assert "Traceback" not in said
+    assert "s3cret" not in said
+
+
+def test_the_lab_of_this_machine_starts_once_outlives_its_starter_and_stops(tmp_path):
+    with own_lab(tmp_path, **FAST):
+        try:
+            assert ensure_running() is True
+            assert ensure_running() is False, "it runs already"
+            (worker,) = local_workers()
+            assert os.getsid(worker.pid) == worker.pid, "no terminal can take it along"
+            assert psutil.Process(worker.pid).ppid() in (1, os.getpid())
+            assert f"worker {worker.id} runs on cpu" in log_file().read_text()
+        finally:
+            assert shut_down() == 1
+        assert (local_workers(), embedded.is_running(), shut_down()) == ([], False, 0)
