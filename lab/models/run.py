@@ -53,6 +53,7 @@ class Run:
     digest: str
     on_result: Callable[[GroupResult], None]
     on_event: Callable[[TrainEvent], None]
+    should_stop: Callable[[], bool]
     checkpoint: Checkpoint | None
     meter: Meter = field(default_factory=Meter)
 
@@ -74,15 +75,14 @@ class Run:
         )
         return min(self.config.in_flight or math.ceil(self.budget / typical), len(self.groups))
 
-    def until_done(self, should_stop: Callable[[], bool]) -> None:
-        """Advance until every group is finished, or raise `Stopped` between two waves."""
-        self._refill()
+    def until_done(self) -> None:
+        """Advance until every group is finished, or save and raise `Stopped` between two waves."""
+        self._settle()
         saved_at, saved_waves = time.monotonic(), self.meter.waves
         while self.slots.live():
-            if should_stop():
-                self._save()
-                raise Stopped("Training was stopped.")
+            self._stop_if_asked()
             self._advance()
+            self._settle()
             steps = self.config.checkpoint_steps
             due = steps is not None and self.meter.waves - saved_waves >= steps
             if due or time.monotonic() - saved_at >= self.config.checkpoint_seconds:
@@ -96,20 +96,29 @@ class Run:
         cost = (meter.tokens, meter.seconds, meter.tokens_per_second, meter.padding)
         return TrainSummary(len(self.groups), init_digest, len(self.initial), *cost)
 
+    def _stop_if_asked(self) -> None:
+        if self.should_stop():
+            self._save()
+            raise Stopped("Training was stopped.")
+
     # One wave
 
     def _advance(self) -> None:
-        """One step of the groups furthest behind, then their evaluation and their end where these are due."""
+        """One step of the groups furthest behind."""
         live = self.slots.live()
         sizes = [self._courses[p.place].tokens(p.step) for _, p in live]
         done = [p.step / self._courses[p.place].total_steps for _, p in live]
         chosen = [live[i] for i in choose_wave(sizes, done, self.budget)]
         self._step(chosen)
-        self._evaluate([(slot, p) for slot, p in chosen if self._is_judged(p)])
-        for slot, progress in chosen:
+
+    def _settle(self) -> None:
+        """Whatever is due after a step: evaluations, ends, and beginnings in the slots that became free."""
+        self._evaluate([(slot, p) for slot, p in self.slots.live() if self._is_due(p)])
+        for slot, progress in self.slots.live():
             if self._is_done(progress):
                 self._finish(slot, progress)
-        self._refill()
+        while self._next < len(self.groups) and self.slots.start(self._next):
+            self._next += 1
 
     def _step(self, chosen: Sequence[tuple[int, Progress]]) -> None:
         began = time.perf_counter()
@@ -150,16 +159,18 @@ class Run:
 
     # Evaluation
 
-    def _is_judged(self, progress: Progress) -> bool:
+    def _is_due(self, progress: Progress) -> bool:
+        if progress.step == progress.judged or not self.groups[progress.place].val:
+            return False
         course = self._courses[progress.place]
         every = self.config.eval_every or course.steps_per_epoch
-        due = progress.step % every == 0 or progress.step == course.total_steps
-        return due and bool(self.groups[progress.place].val)
+        return progress.step % every == 0 or progress.step == course.total_steps
 
     def _evaluate(self, judged: Sequence[tuple[int, Progress]]) -> None:
         """Val loss of these groups; keep a snapshot of each that is at its best."""
         sums = dict.fromkeys((slot for slot, _ in judged), 0.0)
         for pieces in self._val_waves(judged):
+            self._stop_if_asked()  # evaluated anew on resuming
             slots = [slot for slot, _ in pieces]
             theta = self.slots.theta[torch.tensor(slots, device=self.initial.device)]
             losses, _ = self.waves.losses(theta, [item for _, item in pieces])
@@ -168,6 +179,7 @@ class Run:
         for slot, progress in judged:
             val = self.groups[progress.place].val
             loss = sums[slot] / sum(int(example.supervised[1:].sum()) for example in val)
+            progress.judged = progress.step
             progress.worse += 1
             if math.isfinite(loss) and (progress.best_loss is None or loss < progress.best_loss):
                 progress.best_loss, progress.best_step, progress.worse = loss, progress.step, 0
@@ -192,11 +204,7 @@ class Run:
         if wave:
             yield wave
 
-    # Begin and end of a group
-
-    def _refill(self) -> None:
-        while self._next < len(self.groups) and self.slots.start(self._next):
-            self._next += 1
+    # The end of a group
 
     def _is_done(self, progress: Progress) -> bool:
         return progress.step == self._courses[progress.place].total_steps or self._stops_early(progress)

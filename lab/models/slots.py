@@ -25,6 +25,7 @@ class Progress:
     losses: list[float] = dataclasses.field(default_factory=list)  # of the current epoch's steps
     best_loss: float | None = None
     best_step: int = 0
+    judged: int = 0  # the step of the last evaluation
     worse: int = 0  # evaluations since the best
     tokens: int = 0
     seconds: float = 0.0

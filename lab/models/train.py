@@ -68,11 +68,12 @@ def train_groups(
                 digest=run_digest(model, groups, lora, config),
                 on_result=on_result,
                 on_event=on_event,
+                should_stop=should_stop,
                 checkpoint=Checkpoint(checkpoint) if checkpoint else None,
             )
             if resume is not None:
                 run.restore(Checkpoint(resume))
-            run.until_done(should_stop)
+            run.until_done()
     finally:
         clear(sites)
     return run.summary(initial.digest())
