@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from lab.methods.spec import Method, Study
+from lab.methods.spec import Method, Study, Training
 
 # Part of every key: raise it when a change makes old artifacts wrong to reuse.
 ENGINE_VERSION = 1
@@ -83,7 +83,7 @@ class _Planner:
         return self._add("train", name, self._train_spec(method, seed), under)
 
     def _train_spec(self, method: Method, seed: int) -> dict[str, Any]:
-        training = self.study.training.model_copy(update=method.training)
+        training = Training(**self.study.training.model_dump() | method.training)
         return {
             **self.data,
             **self.model,

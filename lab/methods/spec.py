@@ -7,9 +7,9 @@ import tomllib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lab.errors import LabError
 
@@ -62,6 +62,12 @@ class Method(_Strict):
         Training(**training)
         return training
 
+    @model_validator(mode="after")
+    def _something_to_stand_on(self) -> Self:
+        if self.parameters == "none" and self.on is not None:
+            raise ValueError("a method that learns nothing cannot stand on another; leave out 'on' or learn something")
+        return self
+
 
 class Study(_Strict):
     """A dataset, a base model, methods and seeds: what `lab run` carries out."""
@@ -96,6 +102,10 @@ def sentence(error: ValidationError, where: str) -> LabError:
     """The first fault of a validation, told as one sentence with a near miss where there is one."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
+    within = first.get("ctx", {}).get("error")
+    if isinstance(within, ValidationError):  # of a table that is checked by a model of its own
+        first = within.errors()[0]
+        path += [str(part) for part in first["loc"]]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         known = _keys_beside(path)
@@ -104,7 +114,8 @@ def sentence(error: ValidationError, where: str) -> LabError:
         return LabError(f"{where}: there is no key '{key}'; {hint}")
     if first["type"] == "missing":
         return LabError(f"{where}: the key '{key}' is missing; add it.")
-    got = "" if first["input"] is None else f", but got {first['input']!r}"
+    simple = isinstance(first["input"], str | int | float | list | tuple)
+    got = f", but got {first['input']!r}" if simple else ""
     return LabError(f"{where}: '{key}': {first['msg'].removeprefix('Value error, ')}{got}.")
 
 
