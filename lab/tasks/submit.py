@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,14 @@ def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> St
         raise LabError("lab run: name a data set with --data, or give a study file.")
     content = {"base": default_base, **overrides}
     if "name" not in content:
-        content["name"] = f"{Path(content['data']).name}-{Path(content['base']).name}"
+        content["name"] = _name(content["data"], content["base"])
     return parse_study(content, "lab run")
+
+
+def _name(data: str, base: str) -> str:
+    """A name for a study that was given none, from whatever its data and base model are called."""
+    words = f"{Path(data).resolve().name}-{Path(base).name}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-._")[:80] or "study"
 
 
 def import_data(source: str) -> Dataset:
