@@ -135,8 +135,8 @@ def _taste(dice: Dice) -> Taste:
         grain=dice.pick((1, 1, 2, 5, 5, 5, 10)),
         step={
             "temperature": dice.pick((1, 1, 2)),
-            "brightness": dice.pick((5, 10, 10, 15)),
-            "volume": dice.pick((3, 5, 5, 8, 10)),
+            "brightness": dice.pick((5, 5, 10, 10)),
+            "volume": dice.pick((2, 3, 5, 5, 8)),
         },
     )
 

@@ -26,7 +26,7 @@ class Scene:
 
 def make_scene(person: Person, session: Session, triggers: Mapping[str, str], dice: Dice) -> Scene:
     """Pick this dialogue's small talk so that it suits the hour, the day and the weather."""
-    shared = _work_and_leisure(person, session, dice) | {"tod": session.meta["time_of_day"]}
+    shared = _work_and_leisure(person, session, dice) | {"tod": _greeting_time(session)}
     shared["later_day"] = dice.pick(_later(session))
     key = weather_key(session.meta, triggers, dice)
     found = table("weather")
@@ -67,6 +67,12 @@ def _work_and_leisure(person: Person, session: Session, dice: Dice) -> dict[str,
     if session.routine is None:
         found["doing"] = dice.pick(job["doing"] if working else hobby["doing"])
     return found
+
+
+def _greeting_time(session: Session) -> str:
+    """The time of day as one greets by it: nobody arrives with "good night"."""
+    time = session.meta["time_of_day"]
+    return "evening" if time == "night" else time
 
 
 def _later(session: Session) -> tuple[str, ...]:

@@ -66,9 +66,9 @@ class Talk:
         if act == "ask" and opening and self.dice.chance(rates["reason"]):
             parts.insert(self.dice.below(2), self._give_reason(slots))
         if act not in ("thanks", "praise", "mood") and self.dice.chance(rates["lead"] * weight // 100):
-            parts[0] = self._lead(parts[0], slots)
+            parts[0] = self._before("lead", parts[0], slots)
         if opening and self.dice.chance(rates["greet"]):
-            parts.insert(0, self._small("greet", slots))
+            parts[0] = self._before("greet", parts[0], slots)
         if act not in ("thanks", "praise") and self.dice.chance(rates["tail"] * weight // 100):
             parts.append(self._small("tail", slots))
         if act == "thanks" and self.dice.chance(PARTING):
@@ -80,8 +80,9 @@ class Talk:
         self._reason = self.user.choose(known) if known else ""
         return self._small(self._reason, slots) if known else ""
 
-    def _lead(self, text: str, slots: Words) -> str:
-        lead = self._small("lead", slots)
+    def _before(self, kind: str, text: str, slots: Words) -> str:
+        """The text with a greeting or a lead before it; after a comma it goes on in small letters."""
+        lead = self._small(kind, slots)
         return f"{lead} {text if lead[-1] in '.!?' else lower_first(text)}"
 
     def _small(self, kind: str, slots: Words) -> str:

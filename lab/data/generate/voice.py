@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from lab.data.generate.dice import Dice
 
@@ -25,17 +26,17 @@ class Voice:
     def __init__(self, key: str, dice: Dice) -> None:
         self.key = key
         self.dice = dice
-        self._ranked: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._likings: dict[str, bytes] = {}
         self._recent: deque[str] = deque(maxlen=MEMORY)
 
     def choose(self, options: Sequence[str]) -> str:
         """One of the options; the speaker's favourites come up most."""
-        ranked = self._rank(tuple(options))
+        ranked = sorted(options, key=self._liking)
         return ranked[self.dice.weighted([_favour(i) for i in range(len(ranked))])]
 
     def favourites(self, options: Sequence[str], n: int) -> tuple[str, ...]:
         """The speaker's n favourites, best first."""
-        return self._rank(tuple(options))[:n]
+        return tuple(sorted(options, key=self._liking)[:n])
 
     def frame(self, options: Sequence[str]) -> str:
         """As `choose`, leaving out what was said lately where something else is left."""
@@ -50,23 +51,21 @@ class Voice:
             text = ALTERNATIVES.sub(lambda found: self.choose(found.group(1).split("|")), text)
         return text
 
-    def _rank(self, options: tuple[str, ...]) -> tuple[str, ...]:
-        if options not in self._ranked:
-            self._ranked[options] = tuple(sorted(options, key=self._liking))
-        return self._ranked[options]
-
     def _liking(self, text: str) -> bytes:
         """A number of its own for every speaker and text; Python's own hash differs from run to run."""
-        return hashlib.blake2b(f"{self.key}/{text}".encode(), digest_size=8).digest()
+        if text not in self._likings:
+            self._likings[text] = hashlib.blake2b(f"{self.key}/{text}".encode(), digest_size=8).digest()
+        return self._likings[text]
 
 
 def _favour(rank: int) -> int:
     return FAVOUR[min(rank, len(FAVOUR) - 1)]
 
 
-def needs(frame: str) -> set[str]:
+@cache
+def needs(frame: str) -> frozenset[str]:
     """The slots a frame asks for."""
-    return set(SLOT.findall(frame))
+    return frozenset(SLOT.findall(frame))
 
 
 def fitting(frames: Sequence[str], slots: Slots) -> list[str]:

@@ -97,7 +97,9 @@ class Wording:
     def _parts(self, device: str, settings: Mapping[str, Value], first: str, rest: str) -> list[str]:
         """The parameters of a device in their usual order; `armed` is a verb or an adjective elsewhere."""
         names = [name for name in ORDER[device] if name in settings and name != "armed"]
-        return [self._phrase(device, n, rest if i else first, settings[n]) for i, n in enumerate(names)]
+        parts = [self._phrase(device, n, rest if i else first, settings[n]) for i, n in enumerate(names)]
+        twice = len(parts) > 1 and parts[-2].startswith("with ") and parts[-1].startswith("with ")
+        return [*parts[:-1], "and " + parts[-1].removeprefix("with ")] if twice else parts
 
     def _np(self, device: str, settings: Mapping[str, Value]) -> str:
         """What is set: the device, or the alarm's volume where nothing else of it is set."""
