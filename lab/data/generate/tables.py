@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 Frames = Mapping[str, tuple[str, ...]]
-"""Act → sentence frames with [alternatives] and {slots}."""
+"""Act → sentence frames with [alternatives] and {slots}; a `tag> ` in front ties an answer to its question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ Words = Mapping[str, Callable[[], str]]
 REASONS = ("after", "doing", "before", "who")
 REMARKS = ("after", "doing", "who")
 PARTING = 72
+"""Thanks in a hundred that are followed by where the user is off to, and by a wish."""
 TAG = "> "
+"""Ends the tag of a frame: "pipe> No burst pipes this time." answers a user's frame of the same tag, and no other."""
 
 
 class Talk:
