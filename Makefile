@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
+# Threads that sleep while they wait: spinning ones crawl on a machine that does anything else.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: demo test check install clean-env
 
 demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine

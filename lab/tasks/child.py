@@ -25,10 +25,13 @@ class ExecutorProcess:
     """One executor child. It is warm while it lives: its model stays loaded between jobs."""
 
     def __init__(self, command: Sequence[str] = EXECUTOR) -> None:
-        environment = os.environ | {
+        environment = {
             "TOKENIZERS_PARALLELISM": "false",  # it forks badly with the executor's threads
             "PYTHONUNBUFFERED": "1",
-        }
+            # OpenMP threads that spin while they wait make a CPU shared with anything else (the chat executor,
+            # another user) 6 to 10 times slower; threads that sleep cost next to nothing on a quiet one.
+            "OMP_WAIT_POLICY": "PASSIVE",
+        } | os.environ
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
