@@ -7,10 +7,10 @@ import os
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -83,6 +83,15 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
 
+    @model_validator(mode="after")
+    def _a_lease_outlives_a_late_heartbeat(self) -> Self:
+        if self.lease_seconds < 3 * self.heartbeat_seconds:
+            raise ValueError(
+                f"lease_seconds ({self.lease_seconds:g}) must be at least three times heartbeat_seconds "
+                f"({self.heartbeat_seconds:g}), or workers take each other's jobs"
+            )
+        return self
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
@@ -93,9 +102,7 @@ class Settings(BaseSettings):
 
 def _unknown(key: str, where: str) -> LabError:
     near = difflib.get_close_matches(key, Settings.model_fields, n=1)
-    hint = (
-        f"did you mean {near[0]}?" if near else f"known settings: {', '.join(sorted(Settings.model_fields))}."
-    )
+    hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(sorted(Settings.model_fields))}."
     return LabError(f"{where}: there is no setting '{key}'; {hint}")
 
 
@@ -105,13 +112,13 @@ def _check_names(file: Path) -> None:
             content = tomllib.loads(file.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LabError(f"{file}: this is not valid TOML ({error}); mend that line.") from None
+        except OSError as error:
+            raise LabError(f"{file}: this file cannot be read ({error.strerror}); mend that.") from None
         for key in content:
             if key not in Settings.model_fields:
                 raise _unknown(key, str(file))
     elif _FILE_VARIABLE in os.environ:
-        raise LabError(
-            f"{_FILE_VARIABLE}: there is no file {file}; name one that exists or unset the variable."
-        )
+        raise LabError(f"{_FILE_VARIABLE}: there is no file {file}; name one that exists or unset the variable.")
     for name in os.environ:
         key = name.removeprefix("LAB_").lower()
         if name.startswith("LAB_") and name != _FILE_VARIABLE and key not in Settings.model_fields:
@@ -121,9 +128,9 @@ def _check_names(file: Path) -> None:
 def _sentence(error: ValidationError, file: Path) -> LabError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    return LabError(
-        f"setting '{key}' (in {file} or LAB_{key.upper()}): {first['msg']}, but got {first['input']!r}."
-    )
+    if not key:  # settings that do not fit together
+        return LabError(f"settings (in {file} or LAB_* variables): {first['msg'].removeprefix('Value error, ')}.")
+    return LabError(f"setting '{key}' (in {file} or LAB_{key.upper()}): {first['msg']}, but got {first['input']!r}.")
 
 
 @lru_cache(maxsize=1)
