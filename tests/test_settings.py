@@ -1,0 +1,169 @@
+"""Settings: the file, then the variables; every key known, every fault one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from planned import forget_settings
+
+from lab.errors import LabError
+from lab.settings import Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder without settings, and no variables."""
+    for name in [name for name in os.environ if name.startswith("LAB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    load_settings.cache_clear()
+    yield tmp_path
+    forget_settings()
+
+
+def refused() -> str:
+    """The sentence that the settings are refused with."""
+    with pytest.raises(LabError) as caught:
+        load_settings()
+    said = str(caught.value)
+    assert "\n" not in said
+    assert said.endswith((".", "?"))
+    return said
+
+
+# ---------------------------------------------------------------- what wins
+
+
+def test_without_file_and_variables_everything_has_a_default(home):
+    settings = load_settings()
+    assert (settings.tries, settings.devices, settings.redis_url) == (2, [], "")
+    assert settings.database == f"sqlite:///{home}/artifacts/lab.db"
+
+
+def test_the_file_wins_over_defaults_and_variables_win_over_the_file(home, monkeypatch):
+    (home / "settings.toml").write_text('tries = 5\nbase = "from-file"\n')
+    monkeypatch.setenv("LAB_BASE", "from-variable")
+    settings = load_settings()
+    assert (settings.tries, settings.base) == (5, "from-variable")
+
+
+def test_another_file_can_be_named(home, monkeypatch):
+    (home / "mine.toml").write_text("tries = 7\n")
+    monkeypatch.setenv("LAB_SETTINGS", "mine.toml")
+    assert load_settings().tries == 7
+
+
+def test_lists_are_json_in_variables(monkeypatch):
+    monkeypatch.setenv("LAB_DEVICES", '["cuda:0", "cuda:1"]')
+    assert load_settings().devices == ["cuda:0", "cuda:1"]
+
+
+def test_folders_are_relative_to_the_file_not_to_where_one_happens_to_be(home, monkeypatch):
+    (home / "lab").mkdir()
+    (home / "lab" / "settings.toml").write_text('artifacts = "here/a"\ncache = "~/weights"\n')
+    monkeypatch.setenv("LAB_SETTINGS", str(home / "lab" / "settings.toml"))
+    settings = load_settings()
+    assert settings.artifacts == home / "lab" / "here" / "a"
+    assert settings.cache == Path.home() / "weights"
+    load_settings.cache_clear()
+    monkeypatch.setenv("LAB_ARTIFACTS", "there")
+    assert load_settings().artifacts == home / "lab" / "there"
+
+
+def test_a_postgres_url_is_given_its_driver(monkeypatch):
+    monkeypatch.setenv("LAB_DATABASE_URL", "postgresql://ada@db/lab")
+    assert load_settings().database == "postgresql+psycopg://ada@db/lab"
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_an_unknown_key_in_the_file_is_refused_with_the_near_one(home):
+    (home / "settings.toml").write_text('redis_ulr = "redis://queue"\n')
+    assert refused() == f"{home}/settings.toml: there is no setting 'redis_ulr'; did you mean redis_url?"
+
+
+def test_an_unknown_variable_is_refused_with_the_near_one(monkeypatch):
+    monkeypatch.setenv("LAB_TRYS", "3")
+    assert refused() == "environment variable LAB_TRYS: there is no setting 'trys'; did you mean tries?"
+
+
+def test_an_unknown_key_near_to_none_is_told_all_there_are(monkeypatch):
+    monkeypatch.setenv("LAB_ZZZ", "3")
+    said = refused()
+    assert said.startswith("environment variable LAB_ZZZ: there is no setting 'zzz'; known settings: artifacts, base,")
+    assert all(key in said for key in Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("tries", "0", "Input should be greater than or equal to 1, but got '0'."),
+        ("heartbeat_seconds", "soon", "Input should be a valid number, .*, but got 'soon'."),
+        ("dtype", "float16", "Input should be 'auto', 'bfloat16' or 'float32', but got 'float16'."),
+        ("tries", "", "Input should be a valid integer, .*, but got ''."),
+    ],
+)
+def test_a_value_that_does_not_fit_names_its_key_and_both_places(home, monkeypatch, key, value, says):
+    monkeypatch.setenv(f"LAB_{key.upper()}", value)
+    where = re.escape(f"setting '{key}' (in {home}/settings.toml or LAB_{key.upper()}): ")
+    assert re.fullmatch(where + says, refused())
+
+
+def test_a_list_that_is_not_json_is_refused(monkeypatch):
+    monkeypatch.setenv("LAB_DEVICES", "cuda:0")
+    assert refused().endswith('"devices" from source "EnvSettingsSource"; complex values are written as JSON.')
+
+
+def test_settings_that_do_not_fit_together_are_refused(monkeypatch):
+    monkeypatch.setenv("LAB_LEASE_SECONDS", "5")
+    assert "lease_seconds (5) must be at least three times heartbeat_seconds (2)" in refused()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"tries = \n", "this is not valid TOML (Invalid value (at line 1, column 9)); mend that line."),
+        (b"base = '\xff'", "this is not valid TOML ('utf-8' codec can't decode"),
+        (b"[tries]", "Input should be a valid integer"),
+    ],
+)
+def test_a_file_that_cannot_be_read_names_its_line(home, content, says):
+    (home / "settings.toml").write_bytes(content)
+    said = refused()
+    assert says in said
+    assert f"{home}/settings.toml" in said
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(home):
+    (home / "settings.toml").mkdir()
+    assert refused() == f"{home}/settings.toml: this file cannot be read (Is a directory); mend that."
+
+
+def test_a_named_file_that_is_not_there_is_refused(home, monkeypatch):
+    monkeypatch.setenv("LAB_SETTINGS", str(home / "gone.toml"))
+    assert refused() == f"LAB_SETTINGS: there is no file {home}/gone.toml; name one that exists or unset the variable."
+
+
+# ---------------------------------------------------------------- the file that comes with the lab
+
+
+def test_the_file_that_comes_along_shows_every_key_with_its_default():
+    text = (ROOT / "settings.toml").read_text("utf-8")
+    assert tomllib.loads(text) == {}, "nothing is set in it"
+    shown = tomllib.loads(re.sub(r"^# (?=[a-z_]+ = )", "", text, flags=re.MULTILINE))
+    assert set(shown) == set(Settings.model_fields)
+    defaults = Settings.model_construct()
+    for key in set(shown) - {"artifacts", "cache"}:  # folders are shown as a user would write them
+        assert shown[key] == getattr(defaults, key)
+
+
+def test_every_key_is_documented():
+    assert all(field.description for field in Settings.model_fields.values())
