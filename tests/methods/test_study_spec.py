@@ -1,0 +1,147 @@
+"""Studies and methods as a user writes them: what is accepted, and one sentence for what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from lab.errors import LabError
+from lab.methods.spec import Lora, Method, Training, catalog, parse_study, read_study
+
+STUDY = {"name": "smart-home", "data": "homes", "base": "smollm2-135m"}
+
+
+def refused(changes: dict[str, Any]) -> str:
+    """The sentence a study with these changes is refused with."""
+    with pytest.raises(LabError) as caught:
+        parse_study(STUDY | changes, "s.toml")
+    said = str(caught.value)
+    assert said.startswith("s.toml: ")
+    assert "\n" not in said
+    return said.removeprefix("s.toml: ")
+
+
+# ---------------------------------------------------------------- what is accepted
+
+
+def test_a_study_needs_only_data_and_a_base_model():
+    study = parse_study(STUDY, "s.toml")
+    assert study.methods == ("base", "unified", "persona")
+    assert (study.seeds, study.evaluate, study.split) == ((0,), ("test",), (0.6, 0.2, 0.2))
+
+
+def test_the_defaults_are_the_published_ones():
+    lora, training = Lora(), Training()
+    assert (lora.rank, lora.alpha, lora.dropout, lora.targets) == (8, 16.0, 0.05, ("q_proj", "v_proj"))
+    assert (training.learning_rate, training.epochs, training.batch_size) == (5e-4, 3, 4)
+    assert (training.warmup_ratio, training.weight_decay) == (0.1, 0.01)
+
+
+def test_the_catalogue_is_valid_and_every_method_says_what_it_is_and_where_it_comes_from():
+    assert {"base", "unified", "persona", "hybrid"} <= set(catalog())
+    for name, method in catalog().items():
+        assert method.about, name
+        assert method.source, name
+        assert parse_study(STUDY | {"methods": [name]}, "s.toml").methods == (name,)
+
+
+def test_a_method_is_five_lines_of_toml(tmp_path: Path):
+    file = tmp_path / "wide.toml"
+    file.write_text(
+        'data = "homes"\nmethods = ["unified-wide"]\n'
+        '[method.unified-wide]\nshare = "everyone"\nparameters = "lora"\nlora = { rank = 16, alpha = 32 }\n'
+        "training = { epochs = 5 }\n"
+    )
+    study = read_study(file, overrides={"personas": 4}, defaults={"base": "smollm2-135m"})
+    assert (study.name, study.base, study.personas) == ("wide", "smollm2-135m", 4)
+    assert study.declared()["unified-wide"].lora.rank == 16
+
+
+def test_a_method_of_the_study_hides_the_one_of_the_catalogue():
+    method = {"parameters": "lora", "lora": {"rank": 2}}
+    study = parse_study(STUDY | {"method": {"unified": method}}, "s.toml")
+    assert study.declared()["unified"].lora.rank == 2
+    assert catalog()["unified"].lora.rank == 8
+
+
+def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path):
+    file = tmp_path / "s.toml"
+    file.write_text('data = "homes"\nbase = "of-the-file"\npersonas = 3\n')
+    study = read_study(file, {"personas": 5}, {"base": "default", "dialogues": 9})
+    assert (study.base, study.personas, study.dialogues) == ("of-the-file", 5, 9)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"metods": ["base"]}, "there is no key 'metods'; did you mean 'methods'?"),
+        ({"zzz": 1}, "there is no key 'zzz'; known keys: name, data, base, methods, "),
+        ({"methods": ["unifed"]}, "there is no method 'unifed'; did you mean 'unified'?"),
+        ({"methods": ["zzz"]}, "there is no method 'zzz'; known methods: base, unified, persona, "),
+        ({"methods": []}, "'methods': Tuple should have at least 1 item"),
+        ({"name": "a/b"}, "'name': String should match pattern"),
+        ({"data": None}, "'data': Input should be a valid string."),
+        ({"personas": 0}, "'personas': Input should be greater than or equal to 1, but got 0."),
+        ({"split": [0.5, 0.5, 0.5]}, "'split': three positive shares that add up to 1 are needed, but got [0.5, "),
+        ({"split": [1.2, -0.1, -0.1]}, "'split': three positive shares that add up to 1 are needed"),
+        ({"evaluate": ["tst"]}, "'evaluate.0': Input should be 'train', 'val' or 'test', but got 'tst'."),
+        ({"dtype": "float16"}, "'dtype': Input should be 'auto', 'bfloat16' or 'float32', but got 'float16'."),
+        ({"training": {"epochz": 3}}, "there is no key 'training.epochz'; did you mean 'epochs'?"),
+        ({"training": {"learning_rate": 0}}, "'training.learning_rate': Input should be greater than 0, but got 0."),
+        ({"training": {"learning_rate": float("nan")}}, "'training.learning_rate': Input should be greater than 0"),
+        ({"training": 3}, "'training': Input should be a valid dictionary or instance of Training, but got 3."),
+    ],
+)
+def test_a_fault_of_a_study_is_one_sentence(changes, says):
+    assert refused(changes).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ({}, "the key 'method.mine.parameters' is missing; add it."),
+        ({"parameters": "lor"}, "'method.mine.parameters': Input should be 'none' or 'lora', but got 'lor'."),
+        ({"parameters": "lora", "shar": "persona"}, "there is no key 'method.mine.shar'; did you mean 'share'?"),
+        ({"parameters": "lora", "lora": {"rnk": 3}}, "there is no key 'method.mine.lora.rnk'; did you mean 'rank'?"),
+        ({"parameters": "lora", "training": {"epochz": 1}}, "there is no key 'method.mine.training.epochz'; did you"),
+        ({"parameters": "lora", "training": {"epochs": 0}}, "'method.mine.training.epochs': Input should be greater"),
+        ({"parameters": "lora", "on": "unifid"}, "there is no method 'unifid'; did you mean 'unified'?"),
+        ({"parameters": "lora", "on": "mine"}, "methods stand on each other in a circle: mine → mine; break it."),
+        ({"parameters": "none", "on": "unified"}, "'method.mine': a method that learns nothing cannot stand on "),
+    ],
+)
+def test_a_fault_of_a_method_is_one_sentence(method, says):
+    assert refused({"methods": ["mine"], "method": {"mine": method}}).startswith(says)
+
+
+def test_a_long_circle_is_shown_whole():
+    ring = {name: {"parameters": "lora", "on": on} for name, on in (("a", "b"), ("b", "c"), ("c", "a"))}
+    assert refused({"methods": ["a"], "method": ring}).startswith("methods stand on each other in a circle: a → b → c")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, r"there is no such study file; check the path\."),
+        (b"data = ", r"this is not a readable TOML file \(Invalid value .*\); mend it\."),
+        (b"\xff\xfe", r"this is not a readable TOML file \('utf-8' codec can't decode .*\); mend it\."),
+        (b'dta = "homes"', r"there is no key 'dta'; did you mean 'data'\?|the key 'data' is missing; add it\."),
+    ],
+)
+def test_a_fault_of_a_study_file_names_the_file(tmp_path: Path, content, says):
+    file = tmp_path / "s.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(LabError, match=rf"^{file}: ({says})$"):
+        read_study(file, {}, {"base": "smollm2-135m"})
+
+
+def test_specs_cannot_be_changed_after_they_were_checked():
+    with pytest.raises(ValidationError):
+        Method(parameters="lora").parameters = "none"
