@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 Span = tuple[str, str]
-"""A piece of text and its tone; the tones are the component classes of `lab.tui.widgets.lines.Lines`."""
+"""A piece of text and its tone; the tones are in `lab.tui.tones`."""
 Line = tuple[Span, ...]
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # C0 and C1 controls, marks that turn the direction of writing, and characters of no width of their own.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_NEAR = 12  # cells: moving the cursor costs about as much as painting so many
 _WORD = re.compile(r"\s*\S+")
 
 
@@ -28,10 +31,13 @@ def safe(text: str) -> str:
 
     New lines stay: they are for the layout to act on.
     """
-    if text.isascii() and text.isprintable():
-        return text
     text = _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
     return _UNSAFE.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def clean(line: Iterable[Span]) -> Line:
+    """The line with nothing in it that a terminal would act on."""
+    return tuple((text if text.isprintable() else safe(text).replace("\n", " "), tone) for text, tone in line)
 
 
 def one_line(text: str) -> str:
@@ -89,17 +95,17 @@ def wrap_spans(spans: Iterable[Span], cells: int) -> list[Line]:
     left = cells
     for piece, tone in _pieces(spans, cells):
         if piece == "\n":
-            lines.append(_merged(current))
+            lines.append(merged(current))
             current, left = [], cells
             continue
         text = piece
         if cell_len(text) > left and current:
-            lines.append(_merged(current))
+            lines.append(merged(current))
             current, left = [], cells
             text = piece.lstrip(" ")
         current.append((text, tone))
         left -= cell_len(text)
-    lines.append(_merged(current))
+    lines.append(merged(current))
     return lines
 
 
@@ -112,13 +118,14 @@ def _pieces(spans: Iterable[Span], cells: int) -> Iterator[Span]:
             end = 0
             for match in _WORD.finditer(row):
                 end = match.end()
-                for piece in chop_cells(match[0], cells):
+                word = match[0]
+                for piece in chop_cells(word, cells) if cell_len(word) > cells else (word,):
                     yield piece, tone
             if trailing := row[end:]:
                 yield trailing[:cells], tone
 
 
-def _merged(spans: list[Span]) -> Line:
+def merged(spans: Iterable[Span]) -> Line:
     """Neighbours of one tone as one span."""
     return tuple(("".join(text for text, _ in group), tone) for tone, group in groupby(spans, key=lambda span: span[1]))
 
@@ -138,16 +145,30 @@ def beside(columns: Iterable[tuple[list[Line], int]], gap: Line = ((" │ ", "fa
 
 
 def changes(old: Line, new: Line) -> list[tuple[int, int]]:
-    """(x, width) of what has to be painted to turn one line into the other."""
+    """(x, width) of the cells to paint to turn one line into the other; near ones are painted together."""
     if old == new:
         return []
-    if [cell_len(text) for text, _ in old] != [cell_len(text) for text, _ in new]:
-        return [(0, max(width(old), width(new)))]
+    before, after = _cells(old), _cells(new)
     regions: list[tuple[int, int]] = []
-    x = 0
-    for before, after in zip(old, new, strict=True):
-        cells = cell_len(after[0])
-        if before != after and cells:
-            regions.append((x, cells))
-        x += cells
+    for x, (was, now) in enumerate(zip_longest(before, after, fillvalue=(" ", ""))):
+        if was == now:
+            continue
+        start, end = regions[-1] if regions else (0, -_NEAR - 1)
+        if x - (start + end) <= _NEAR:
+            regions[-1] = (start, x + 1 - start)
+        else:
+            regions.append((x, 1))
     return regions
+
+
+def _cells(line: Line) -> list[Span]:
+    """The line cell by cell; a wide character leaves its second cell empty, an accent stays with its letter."""
+    cells: list[Span] = []
+    for text, tone in line:
+        for character in text:
+            wide = 1 if character.isascii() else cell_len(character)
+            if wide == 0 and cells:
+                cells[-1] = (cells[-1][0] + character, tone)
+            else:
+                cells += [(character, tone), ("", tone)][:wide]
+    return cells

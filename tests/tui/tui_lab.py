@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlmodel import col, select, update
 
 from lab.db import jobs
-from lab.db.engine import writing
+from lab.db.engine import engine, writing
 from lab.db.jobs import Lease, Outcome
 from lab.db.queries import StudyRow, get_study
 from lab.db.studies import save_study
@@ -24,6 +27,9 @@ from lab.report.predictions import Prediction, write_predictions
 from lab.settings import load_settings
 from lab.tasks.submit import import_data
 
+Made = TypeVar("Made")
+_TEMPLATES = tempfile.TemporaryDirectory(prefix="persona-lab-tests-")
+_MADE: dict[object, Any] = {}
 NOW = datetime(2026, 3, 4, 9, 30, 0, tzinfo=UTC)
 
 PERSONAS = {
@@ -229,6 +235,26 @@ def settle_clock() -> None:
         session.execute(update(Study).values(created_at=NOW - timedelta(hours=2)))
 
 
+def kept(build: Callable[[Path], Made]) -> Callable[[Path], Made]:
+    """Build a lab once in a session, and copy it for every other test that wants it."""
+
+    def make(data: Path) -> Made:
+        root = load_settings().artifacts
+        template = Path(_TEMPLATES.name) / build.__name__
+        if build not in _MADE:
+            _MADE[build] = build(data)
+            engine().dispose()
+            shutil.copytree(root, template, ignore=shutil.ignore_patterns("run", "queue"))
+        else:
+            engine().dispose()
+            shutil.copytree(template, root, dirs_exist_ok=True)
+        made: Made = _MADE[build]
+        return made
+
+    return make
+
+
+@kept
 def busy(data: Path) -> Lease:
     """Unified is trained, hybrid and persona are on their way: one runs, the others wait."""
     queue_study(data)
@@ -241,6 +267,7 @@ def busy(data: Path) -> Lease:
     return lease
 
 
+@kept
 def failed(data: Path) -> None:
     """Unified failed twice, what waited for it is skipped, and no worker is left."""
     queue_study(data)
@@ -260,6 +287,7 @@ def _jobs() -> list[Job]:
         return list(session.exec(select(Job)))
 
 
+@kept
 def done(data: Path) -> StudyRow:
     """Everything succeeded."""
     queue_study(data)

@@ -63,9 +63,14 @@ class LabScreen(Screen[None], Generic[View]):
         return cast("LabApp", self.app)
 
     @property
+    def alive(self) -> bool:
+        """Whether there are widgets to show something on: composed, and not about to close."""
+        return self.is_mounted and self.app.is_running and self.is_attached
+
+    @property
     def in_sight(self) -> bool:
-        """Whether there is a screen to show something on: mounted, uppermost, and not about to close."""
-        return self.is_mounted and self.app.is_running and self.is_attached and self.is_current
+        """Whether the user looks at it."""
+        return self.alive and self.is_current
 
     @property
     def bar(self) -> Bar:

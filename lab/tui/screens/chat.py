@@ -125,7 +125,7 @@ class ChatScreen(LabScreen["ChatView"]):
 
     def draw(self) -> None:
         """Everything as it is now."""
-        if not self.is_attached:
+        if not self.alive:
             return
         self.query_one("#who", Lines).show(lambda cells: [fit_line(self._who(), cells)])
         abouts = {one.method: one.about for one in self._view.ready} if self._view else {}
@@ -165,23 +165,34 @@ class ChatScreen(LabScreen["ChatView"]):
             return
         self.prompt.keep(words)
         for conversation in conversations:
-            exchange = Exchange(words)
-            conversation.exchanges.append(exchange)
-            self.follow(study, conversation, exchange, self._person.persona_id, dict(self._situation))
+            conversation.exchanges.append(Exchange(words))
+        self.ask(study, conversations, self._person.persona_id, dict(self._situation))
         self.draw()
         for column in self.query(Transcript):
             column.said.scroll_to_end()
 
     @work
-    async def follow(
-        self, study: StudyRow, conversation: Conversation, exchange: Exchange, persona: str, context: dict[str, object]
+    async def ask(
+        self, study: StudyRow, conversations: list[Conversation], persona: str, context: dict[str, object]
     ) -> None:
-        """Ask, then show the answer as it grows."""
+        """Put the question to each, from left to right: so they are answered."""
+        for conversation in conversations:
+            exchange = conversation.exchanges[-1]
+            method, messages = conversation.method, conversation.messages()
+            try:
+                exchange.job = await asyncio.to_thread(_ask, study, method, persona, messages, context)
+            except LabError as error:
+                exchange.fail(str(error))
+                self.draw()
+            else:
+                self.follow(exchange)
+
+    @work
+    async def follow(self, exchange: Exchange) -> None:
+        """Show the answer as it grows."""
         began = time.monotonic()
         look = _SLOW_LOOK_SECONDS if self.lab.low_bandwidth else _LOOK_SECONDS
         try:
-            messages = conversation.messages()
-            exchange.job = await asyncio.to_thread(_ask, study, conversation.method, persona, messages, context)
             while not exchange.ended:
                 await asyncio.to_thread(_look, exchange)
                 exchange.waited = 0 if exchange.text else int(time.monotonic() - began)

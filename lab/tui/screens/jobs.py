@@ -50,6 +50,8 @@ class JobsScreen(LabScreen["JobsView"]):
         super().__init__()
         self._feed: JobsFeed | None = None
         self._view: JobsView | None = None
+        self._arranged_of: tuple[list[JobRow], str] = ([], "")
+        self._arranged: list[JobRow] = []
         self._only_study = False
         self._groups: list[str] = []
         self._group = ""
@@ -58,7 +60,8 @@ class JobsScreen(LabScreen["JobsView"]):
 
     def body(self) -> ComposeResult:
         """Filter, table, and below it curve and log."""
-        yield Input(placeholder="words of id, kind, method, state, device, error", id="filter")
+        placeholder = "words of id, kind, method, state, device, error"
+        yield Input(placeholder=placeholder, id="filter", select_on_focus=False)
         yield JobsTable(self.lab.now)
         yield Lines(id="empty")
         yield JobDetailPane()
@@ -97,8 +100,12 @@ class JobsScreen(LabScreen["JobsView"]):
         empty.show(lambda cells: [(), *wrap_spans(message, cells - 2)])
 
     def _fill(self) -> None:
-        if self._view is not None:
-            self.table.fill(arranged(self._view.jobs, self._filter.value))
+        if self._view is None:
+            return
+        of = (self._view.jobs, self._filter.value)
+        if self._arranged_of[0] is not of[0] or self._arranged_of[1] != of[1]:
+            self._arranged_of, self._arranged = of, arranged(*of)
+        self.table.fill(self._arranged)  # the same rows still grow older
 
     @on(Table.Moved, "#jobs")
     def show_other_job(self) -> None:

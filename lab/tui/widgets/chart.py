@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.tui.text import Line, Span, fit
+from lab.tui.text import Line, fit, merged
 from lab.tui.widgets.lines import Lines
 
 Point = tuple[float, float]
@@ -16,6 +16,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _LABEL_CELLS = 7
 _ROWS_PER_LABEL = 2  # at the least
 _FEW_ROWS = 8
+_NARROWEST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ class _Canvas:
                 self.bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
                 self.tones[y // 4][x // 2] = series.tone
 
-    def row(self, row: int) -> list[Span]:
-        return [
+    def row(self, row: int) -> Line:
+        return merged(
             (chr(0x2800 + bits) if bits else " ", tone)
             for bits, tone in zip(self.bits[row], self.tones[row], strict=True)
-        ]
+        )
 
 
 def _averaged(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -109,9 +110,11 @@ def _scaled(value: float, between: tuple[float, float], dots: int) -> int:
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    if high > low:
+    """The range, opened where it is too narrow for labels to differ."""
+    size = max(abs(low), abs(high))
+    if high - low > size * _NARROWEST and high - low > 0:
         return low, high
-    margin = abs(low) * 0.1 or 1.0
+    margin = size * 0.1 or 1.0
     return low - margin, high + margin
 
 
@@ -123,7 +126,9 @@ def _y_labels(between: tuple[float, float], rows: int) -> dict[int, str]:
     labels: dict[int, str] = {}
     value = math.ceil(low / step) * step
     while value <= high + step * 1e-9:
-        labels[rows - 1 - _scaled(value, between, rows - 1)] = f"{value:.{digits}f}"
+        plain = f"{value:.{digits}f}"
+        short = plain if len(plain) < _LABEL_CELLS else f"{value:.0e}"
+        labels[rows - 1 - _scaled(value, between, rows - 1)] = fit(short, _LABEL_CELLS - 1, right=True)
         value += step
     return labels
 

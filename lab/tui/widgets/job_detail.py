@@ -34,7 +34,7 @@ class JobDetailPane(Horizontal):
     def tell(self, view: JobsView, groups: int) -> None:
         """Show the job of this view."""
         detail = view.detail
-        self.display = detail is not None
+        self.display = bool(view.jobs)
         if detail is None:
             return
         log = self.query_one(Log)

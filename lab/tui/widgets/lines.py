@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,7 +11,8 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from lab.tui.text import Line, changes, width
+from lab.tui.text import Line, changes, clean, merged, width
+from lab.tui.tones import style
 
 Layout = Callable[[int], Sequence[Line]]
 """Content as a function of the width it has, so that it is laid out anew when the terminal changes."""
@@ -24,10 +24,6 @@ class Lines(ScrollView, can_focus=True):
     With `follow`, it stays at the last line for as long as the user leaves it there.
     """
 
-    TONES: ClassVar[tuple[str, ...]] = (
-        "dim", "faint", "strong", "accent", "good", "warn", "bad", "second", "head", "mark", "miss",
-    )  # fmt: skip
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{tone}" for tone in (*TONES, "cursor")}
     DEFAULT_CSS = """
     Lines {
         scrollbar-size-vertical: 1;
@@ -35,18 +31,6 @@ class Lines(ScrollView, can_focus=True):
         overflow-x: hidden;
         background: $surface;
         color: $foreground;
-        & > .lines--dim { color: $foreground 62%; }
-        & > .lines--faint { color: $foreground 28%; }
-        & > .lines--strong { text-style: bold; }
-        & > .lines--accent { color: $accent; }
-        & > .lines--second { color: $secondary; }
-        & > .lines--good { color: $success; }
-        & > .lines--warn { color: $warning; }
-        & > .lines--bad { color: $error; }
-        & > .lines--head { color: $foreground 70%; text-style: bold; }
-        & > .lines--mark { color: $success; text-style: underline; }
-        & > .lines--miss { color: $error; text-style: bold underline; }
-        & > .lines--cursor { background: $boost; }
     }
     """
 
@@ -61,6 +45,7 @@ class Lines(ScrollView, can_focus=True):
         self.follow = follow
         self._layout: Layout = lambda _: ()
         self._lines: Sequence[Line] = ()
+        self._pinned = follow  # to the last line, until the user scrolls away
         self._tones: dict[str, Style] = {}
 
     # ------------------------------------------------------------ content
@@ -79,8 +64,14 @@ class Lines(ScrollView, can_focus=True):
         """Whether the last line is in view."""
         return self.scroll_offset.y >= self.max_scroll_y
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow from the end only."""
+        super().watch_scroll_y(old_value, new_value)
+        self._pinned = self.follow and self.at_end
+
     def scroll_to_end(self) -> None:
-        """Bring the last line in view, even before the scroll bar is there."""
+        """Bring the last line in view, even before the scroll bar is there, and follow from there."""
+        self._pinned = self.follow
         self.scroll_end(animate=False, immediate=True, force=True)
 
     @property
@@ -92,11 +83,10 @@ class Lines(ScrollView, can_focus=True):
         cells = self.cells
         if not cells:
             return
-        stay = self.follow and self.at_end
         old, self._lines = self._lines, list(self._layout(cells))
         self._resize(cells, len(self._lines))
         self._repaint(old)
-        if stay:
+        if self._pinned:
             self.scroll_to_end()
 
     def _resize(self, cells: int, height: int) -> None:
@@ -123,16 +113,18 @@ class Lines(ScrollView, can_focus=True):
         super().notify_style_update()
 
     def tone(self, name: str) -> Style:
-        """The style of a tone in the present theme."""
+        """The style of a tone in the present theme, on this widget's background."""
         if name not in self._tones:
-            self._tones[name] = self.get_component_rich_style(f"lines--{name}") if name else self.rich_style
+            self._tones[name] = style(name, self.background_colors[1], self.app.theme_variables)
         return self._tones[name]
 
     def strip(self, line: Line, *, background: Style | None = None) -> Strip:
         """A line painted, as wide as the widget."""
         over = background or Style()
-        segments = [Segment(text, self.tone(tone) + over) for text, tone in line]
-        return Strip(segments, width(line)).adjust_cell_length(self.size.width, self.tone("") + over)
+        # Blanks have no tone, so that they join their neighbours: fewer bytes on the line.
+        spans = merged((text, "" if text.isspace() else tone) for text, tone in clean(line))
+        segments = [Segment(text, self.tone(tone) + over) for text, tone in spans]
+        return Strip(segments, width(spans)).adjust_cell_length(self.size.width, self.tone("") + over).simplify()
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the widget."""

@@ -13,7 +13,8 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from lab.tui.text import Line, changes, fit_line, safe, width
+from lab.tui.text import Line, changes, clean, fit_line, width
+from lab.tui.tones import CURSOR, CURSOR_IN_FOCUS, mixed
 from lab.tui.widgets.lines import Lines
 
 Row = TypeVar("Row")
@@ -57,10 +58,6 @@ class Table(Lines, Generic[Row]):
         Binding("home", "move(-1000000000)", "first", show=False, id="table.first"),
         Binding("end", "move(1000000000)", "last", show=False, id="table.last"),
     ]
-    DEFAULT_CSS = """
-    Table > .lines--cursor { background: $foreground 8%; }
-    Table:focus > .lines--cursor { background: $primary 30%; }
-    """
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -109,10 +106,11 @@ class Table(Lines, Generic[Row]):
     def fill(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor follows its row, or stays at its height if that row is gone."""
         before = self._key(self.row) if self.row is not None else None
-        self._rows = rows
-        last = max(len(rows) - 1, 0)
-        places = (place for place, row in enumerate(rows) if self._key(row) == before)
-        self.cursor = next(places, min(self.cursor, last))
+        if rows is not self._rows:
+            self._rows = rows
+            last = max(len(rows) - 1, 0)
+            places = (place for place, row in enumerate(rows) if self._key(row) == before)
+            self.cursor = next(places, min(self.cursor, last))
         self._lay_out()
         after = self._key(self.row) if self.row is not None else None
         if after != before:
@@ -165,7 +163,7 @@ class Table(Lines, Generic[Row]):
         return tuple(span for part in parts for span in (part, (GAP, "")))
 
     def _line(self, row: Row) -> Line:
-        remark = self._remark.value(row) if self._remark else ()
+        remark = clean(self._remark.value(row)) if self._remark else ()
         line: list[tuple[str, str]] = []
         titles = [column.title for column, _ in self._plan]
         covered = _between(titles, self._columns, self._remark) if remark else set()
@@ -186,8 +184,19 @@ class Table(Lines, Generic[Row]):
         line = self._painted[y] = self._at(y)
         place = self.scroll_offset.y + y - 1
         under_cursor = y > 0 and place == self.cursor and place < len(self._rows)
-        background = Style(bgcolor=self.tone("cursor").bgcolor) if under_cursor else None
-        return self.strip(line, background=background)
+        return self.strip(line, background=self._cursor_style() if under_cursor else None)
+
+    def _cursor_style(self) -> Style:
+        tone = CURSOR_IN_FOCUS if self.has_focus else CURSOR
+        return Style(bgcolor=mixed(tone, self.background_colors[1], self.app.theme_variables).rich_color)
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor shows where the keys go."""
+        super().watch_has_focus(has_focus)
+        self._refresh_row(self.cursor)
+
+    def _refresh_row(self, place: int) -> None:
+        self.refresh(Region(0, place + 1 - self.scroll_offset.y, self.size.width, 1))
 
     def _show_cursor(self) -> None:
         top, page = round(self.scroll_target_y), max(self.size.height - 1, 1)
@@ -201,8 +210,8 @@ class Table(Lines, Generic[Row]):
         """Move the cursor by so many rows."""
         place = min(max(self.cursor + rows, 0), max(len(self._rows) - 1, 0))
         if place != self.cursor:
-            for line in (self.cursor, place):
-                self.refresh(Region(0, line + 1 - self.scroll_offset.y, self.size.width, 1))
+            self._refresh_row(self.cursor)
+            self._refresh_row(place)
             self.cursor = place
             self._show_cursor()
             self.post_message(self.Moved(self))
@@ -251,11 +260,11 @@ def _needed(columns: Sequence[Column[Row]]) -> int:
 
 
 def _cell(column: Column[Row], row: Row, cells: int) -> Line:
-    value = column.value(row, cells)
+    value = clean(column.value(row, cells))
     if column.right:
         room = cells - width(value)
         value = ((" " * room, ""), *value) if room > 0 else value
-    return fit_line(tuple((safe(text).replace("\n", " "), tone) for text, tone in value), cells)
+    return fit_line(value, cells)
 
 
 def _between(titles: Sequence[str], columns: Sequence[Column[Row]], remark: Remark[Row] | None) -> set[str]:

@@ -1,0 +1,49 @@
+"""The tones that spans are written in, each a colour of the theme over the background it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.style import Style
+from textual.color import Color
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A colour variable of the theme, how much of it, and how the letters stand."""
+
+    colour: str
+    share: float = 1.0
+    bold: bool | None = None
+    underline: bool | None = None
+
+
+TONES = {
+    "": Tone("foreground"),
+    "dim": Tone("foreground", 0.62),
+    "faint": Tone("foreground", 0.30),
+    "strong": Tone("foreground", bold=True),
+    "head": Tone("foreground", 0.72, bold=True),
+    "accent": Tone("accent"),
+    "second": Tone("secondary"),
+    "good": Tone("success"),
+    "warn": Tone("warning"),
+    "bad": Tone("error"),
+    "mark": Tone("success", underline=True),
+    "miss": Tone("error", bold=True, underline=True),
+}
+CURSOR = Tone("foreground", 0.08)
+CURSOR_IN_FOCUS = Tone("primary", 0.30)
+
+
+def mixed(tone: Tone, background: Color, theme: Mapping[str, str]) -> Color:
+    """The colour of a tone on a background."""
+    return background.blend(Color.parse(theme[tone.colour]), tone.share)
+
+
+def style(name: str, background: Color, theme: Mapping[str, str]) -> Style:
+    """The style of a tone on a background, in the present theme."""
+    tone = TONES[name]
+    colour = mixed(tone, background, theme).rich_color
+    return Style(color=colour, bgcolor=background.rich_color, bold=tone.bold, underline=tone.underline)

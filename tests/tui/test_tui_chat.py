@@ -1,0 +1,301 @@
+"""Chat: real questions through the real queue; the test is the worker that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tui_lab
+from textual.pilot import Pilot
+from tui_pilot import NARROW, WIDE, opened, picking, pressed, settled, shown, typed, until
+
+from lab.db import jobs, queries
+from lab.db.engine import reading
+from lab.db.tables import Job
+from lab.errors import LabError
+from lab.tasks import embedded, queue
+from lab.tui.conversation import Conversation, Exchange
+from lab.tui.screens.chat import ChatScreen
+from lab.tui.screens.context import ContextScreen, parsed, written
+
+
+@pytest.fixture(autouse=True)
+def running(artifacts: Path) -> Iterator[None]:
+    """The lab's own queue server."""
+    queue._sender.cache_clear()
+    embedded.start()
+    yield
+    embedded.stop()
+    queue._sender.cache_clear()
+
+
+async def _to_chat(pilot: Pilot[None]) -> str:
+    await pilot.press("3")
+    await until(pilot, lambda: pilot.app.current_mode == "chat")
+    await settled(pilot)
+    return shown(pilot)
+
+
+async def _ask(pilot: Pilot[None], words: str, answers: int = 1) -> None:
+    before = queries.queue_length("chat")
+    await typed(pilot, words)
+    await pilot.press("enter")
+    await until(pilot, lambda: queries.queue_length("chat") == before + answers)
+
+
+def _spec(job: int) -> dict[str, object]:
+    with reading() as session:
+        return session.get_one(Job, job).spec
+
+
+async def test_without_a_trained_method_it_says_what_to_wait_for(data: Path) -> None:
+    async with opened() as pilot:
+        assert "lab run --data" in await _to_chat(pilot)
+        tui_lab.queue_study(data)
+        await until(pilot, lambda: "no method is trained yet: 0 of 12" in shown(pilot))
+
+
+async def test_persona_context_and_methods_are_in_sight(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(WIDE) as pilot:
+        screen = await _to_chat(pilot)
+        assert "Maya  evening · rainy · weekday  Yoga instructor" in screen
+        assert "unified  One LoRA on everybody" in screen
+        assert "hybrid  The unified LoRA, frozen" in screen
+
+
+async def test_an_answer_grows_and_then_says_what_it_did_and_which_weights_gave_it(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Lights please")
+        assert "waits for a worker" in await until(pilot, lambda: "you  Lights please" in shown(pilot))
+        taken = jobs.claim("chat", "w", "cpu")
+        assert taken is not None
+        assert taken.spec["persona"] == "maya"
+        assert taken.spec["messages"] == [{"role": "user", "content": "Lights please"}]
+        assert taken.spec["context"]["weather"] == "rainy"
+        await until(pilot, lambda: "reads, or loads the model" in shown(pilot))
+        jobs.reply(taken.lease, "Setting \x1b[31mthe [b]lights", {})
+        await until(pilot, lambda: "Setting the [b]lights▌" in shown(pilot))
+        info = {
+            "base": "smollm2-135m",
+            "adapters": [{"name": "unified", "digest": "3fa9c1d2"}, {"name": "hybrid/maya", "digest": "91be07aa"}],
+            "actions": [{"device": "lights", "parameter": "brightness", "value": 40}],
+            "first_token_seconds": 0.41,
+            "seconds": 2.1,
+        }
+        jobs.reply(taken.lease, "Setting the lights to 40%.", info)
+        jobs.succeed(taken.lease, jobs.Outcome("", "", info))
+        screen = await until(pilot, lambda: "first token" in shown(pilot))
+        assert "Setting the lights to 40%.\n" in screen
+        assert "lights brightness 40" in screen
+        assert "unified@3fa9c1 + hybrid/maya@91be07  first token 0.41s · all 2.1s" in screen
+
+
+async def test_two_methods_answer_side_by_side_and_each_keeps_its_own_conversation(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened() as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Hello", answers=2)
+        for words in ("First answer.", "Second answer."):
+            tui_lab.answer_chat((words,))
+        await until(pilot, lambda: "Second answer." in shown(pilot))
+        await _ask(pilot, "And now", answers=2)
+        said = set()
+        for _ in range(2):
+            job = tui_lab.answer_chat()
+            messages = _spec(job)["messages"]
+            assert isinstance(messages, list)
+            assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+            said.add(messages[1]["content"])
+        assert said == {"First answer.", "Second answer."}
+
+
+async def test_esc_stops_while_it_writes(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Tell me everything")
+        taken = jobs.claim("chat", "w", "cpu")
+        assert taken is not None
+        jobs.reply(taken.lease, "It all began", {})
+        await until(pilot, lambda: "It all began" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: jobs.beat(taken.lease).cancel)
+        jobs.cancelled(taken.lease)
+        screen = await until(pilot, lambda: "  stopped" in shown(pilot))
+        assert "It all began" in screen
+        assert isinstance(pilot.app.screen, ChatScreen)
+        assert pilot.app.screen.prompt.has_focus  # one can write on
+
+
+async def test_a_question_waits_for_the_answer_before_it(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "One")
+        await typed(pilot, "Two")
+        await pilot.press("enter")
+        await until(pilot, lambda: "still being written" in shown(pilot))
+        assert queries.queue_length("chat") == 1
+
+
+async def test_an_answer_that_failed_says_why(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Hello")
+        taken = jobs.claim("chat", "w", "cpu")
+        assert taken is not None
+        jobs.fail(taken.lease, "the base model is not there; check the network")
+        await until(pilot, lambda: "the base model is not there; check the network" in shown(pilot))
+        await _ask(pilot, "Hello again")
+        messages = _spec(taken.lease.job + 1)["messages"]
+        assert messages == [{"role": "user", "content": "Hello again"}]
+
+
+async def test_the_arrows_bring_back_what_was_written(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        for words in ("one", "two"):
+            await _ask(pilot, words)
+            tui_lab.answer_chat()
+            await until(pilot, lambda: not _screen(pilot)._writing())
+        await pilot.press("up", "up")
+        assert _screen(pilot).prompt.value == "one"
+        await pilot.press("down")
+        assert _screen(pilot).prompt.value == "two"
+        await pilot.press("down")
+        assert _screen(pilot).prompt.value == ""
+
+
+async def test_a_persona_is_searched_by_its_description_and_has_conversations_of_its_own(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "I am Maya")
+        tui_lab.answer_chat(("Hello Maya.",))
+        await until(pilot, lambda: "Hello Maya." in shown(pilot))
+        await pilot.press("escape", "p")
+        await picking(pilot)
+        await typed(pilot, "exact numbers")
+        await pilot.press("enter")
+        screen = await until(pilot, lambda: " Otto" in shown(pilot))
+        assert "Hello Maya." not in screen
+        await _ask(pilot, "I am Otto")
+        assert _spec(tui_lab.answer_chat())["persona"] == "otto"
+        await until(pilot, lambda: not _screen(pilot)._writing())
+        await pilot.press("escape", "p")
+        await picking(pilot)
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: "Hello Maya." in shown(pilot))
+
+
+async def test_methods_are_chosen_for_one_or_two_columns(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await pilot.press("escape", "m")
+        await picking(pilot)
+        await typed(pilot, "base model as it is")
+        await pilot.press("enter")
+        await until(pilot, lambda: "The base model as it is." in shown(pilot))
+        await pilot.press("escape", "c")
+        await picking(pilot)
+        await typed(pilot, "its own train")
+        await pilot.press("enter")
+        await until(pilot, lambda: "persona  One LoRA for each" in shown(pilot))
+        assert _screen(pilot)._methods == ["base", "persona"]
+        await pilot.press("escape", "c")
+        await picking(pilot)
+        await typed(pilot, "base")
+        await pilot.press("enter")
+        await until(pilot, lambda: _screen(pilot)._methods == ["base"])
+
+
+async def test_the_context_can_be_changed_and_a_slip_is_said(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await pilot.press("escape", "e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ContextScreen))
+        await typed(pilot, "snow")
+        await pilot.press("enter")
+        assert "'snow' is not key=value" in shown(pilot)
+        await typed(pilot, "=deep")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Maya  deep" in shown(pilot))
+        await _ask(pilot, "Brr")
+        assert _spec(tui_lab.answer_chat())["context"] == {"snow": "deep"}
+
+
+async def test_n_begins_anew(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Hello")
+        tui_lab.answer_chat(("Good day.",))
+        await until(pilot, lambda: "Good day." in shown(pilot))
+        await pilot.press("escape", "n")
+        await settled(pilot)
+        assert "Good day." not in shown(pilot)
+        await _ask(pilot, "Who are you")
+        assert _spec(tui_lab.answer_chat())["messages"] == [{"role": "user", "content": "Who are you"}]
+
+
+async def test_while_writing_letters_are_letters_and_after_esc_they_are_commands(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await typed(pilot, "q1 pqn")
+        assert _screen(pilot).prompt.value == "q1 pqn"
+        assert "persona" not in shown(pilot).splitlines()[-1]
+        assert "p persona" in (await pressed(pilot, "escape")).splitlines()[-1]
+        await pilot.press("1")
+        await until(pilot, lambda: pilot.app.current_mode == "jobs")
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.current_mode == "chat")
+        assert _screen(pilot).prompt.value == "q1 pqn"
+
+
+async def test_an_answer_goes_on_while_one_looks_elsewhere(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Hello")
+        pilot.app.switch_mode("jobs")
+        await settled(pilot)
+        tui_lab.answer_chat(("While you were away.",))
+        pilot.app.switch_mode("chat")
+        await until(pilot, lambda: "While you were away." in shown(pilot))
+
+
+def test_a_conversation_is_told_to_the_model_without_what_was_never_answered() -> None:
+    conversation = Conversation("unified")
+    for question, text, state in (
+        ("a", "A", "SUCCEEDED"),
+        ("b", "", "FAILED"),
+        ("c", "C…", "CANCELLED"),
+        ("d", "", "READY"),
+    ):
+        conversation.exchanges.append(Exchange(question, text=text, state=state))
+    said = [message["content"] for message in conversation.messages()]
+    assert said == ["a", "A", "c", "C…", "d"]
+    assert [exchange.question for exchange in conversation.writing] == ["d"]
+
+
+def test_a_context_is_read_as_it_is_written() -> None:
+    context = {"time_of_day": "evening", "outdoor_temp": "very cold"}
+    assert parsed(written(context)) == context
+    assert parsed(" ") == {}
+    with pytest.raises(LabError, match="'rainy' is not key=value"):
+        parsed("weather=sunny, rainy")
+
+
+def _screen(pilot: Pilot[None]) -> ChatScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, ChatScreen)
+    return screen

@@ -1,0 +1,288 @@
+"""Every key of Jobs, on a real database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tui_lab
+from sqlmodel import update
+from textual.widgets import Input
+from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
+
+from lab.db import jobs, queries
+from lab.db.engine import writing
+from lab.db.tables import JobLog, Worker
+from lab.tui.screens.jobs import JobsScreen
+from lab.tui.screens.log import LogScreen
+from lab.tui.widgets.log import Log
+
+pytestmark = pytest.mark.usefixtures("artifacts")
+
+
+def _state(job: int) -> str:
+    return queries.get_job(job).row.state
+
+
+def _line(screen: str, word: str) -> str:
+    return next(line for line in screen.splitlines() if word in line)
+
+
+async def test_an_empty_lab_says_what_to_do_next() -> None:
+    async with opened() as pilot:
+        screen = shown(pilot)
+        assert "lab run --data" in screen
+        assert "make demo" in screen
+        assert "no study yet" in screen
+        assert "no worker is alive" in screen
+
+
+async def test_the_table_says_what_each_job_does_or_waits_for(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        screen = shown(pilot)
+        running = _line(screen, "RUNNING")
+        for word in (str(lease.job), "evaluate", "unified", "62%", "3m12s", "cuda:0", "186/300", "0.412", "0.533"):
+            assert word in running
+        assert "waits for 7" in _line(screen, "BLOCKED")
+        assert "smart-home-6 ▸ 4/12 jobs" in screen
+        assert "1 worker" in screen
+        assert "queue 3" in screen
+        assert "no worker is alive" not in screen
+
+
+async def test_curve_and_log_are_of_the_job_under_the_cursor(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        assert "checkpoint 186" in shown(pilot)
+        assert "━ train 0.4" in shown(pilot)
+        screen = await pressed(pilot, "down")
+        assert "checkpoint 186" not in screen
+        assert "nothing yet" in screen
+
+
+async def test_what_a_worker_writes_appears_by_itself(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        jobs.record(lease, [], ["val 0.498, best so far"])
+        jobs.beat(lease, {"progress": 0.75, "step": 225})
+        await until(pilot, lambda: "75%" in shown(pilot) and "best so far" in shown(pilot))
+        assert "225/300" in _line(shown(pilot), "RUNNING")
+
+
+async def test_g_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        assert "mean over groups" in shown(pilot)
+        await pilot.press("g")
+        assert " maya" in await until(pilot, lambda: "━ val" not in shown(pilot))
+        assert " otto" in _line(await pressed(pilot, "g"), "━ train")
+        assert "mean of 2 groups" in await pressed(pilot, "g")
+        assert " otto" in _line(await pressed(pilot, "G"), "━ train")
+
+
+async def test_a_running_job_is_cancelled_only_after_a_question(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("c")
+        assert f"Cancel job {lease.job} evaluate unified, 62% done?" in shown(pilot)
+        await pressed(pilot, "n")
+        assert not queries.get_job(lease.job).row.cancel_requested
+        await pilot.press("c", "y")
+        screen = await until(pilot, lambda: "CANCELLING" in shown(pilot))
+        assert "asked to stop" in screen
+        assert queries.get_job(lease.job).row.cancel_requested
+
+
+async def test_the_question_takes_the_keys_so_that_q_does_not_quit_meanwhile(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("c", "q")
+        await settled(pilot)
+        assert pilot.app.is_running
+        assert "Cancel job" not in shown(pilot)
+
+
+async def test_a_waiting_job_is_cancelled_at_once_with_what_waits_for_it(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("down", "down")  # train persona
+        await pilot.press("c")
+        await until(pilot, lambda: "job 7 is cancelled" in shown(pilot))
+        assert [_state(job) for job in (7, 8, 9)] == ["CANCELLED", "SKIPPED", "SKIPPED"]
+        screen = await until(pilot, lambda: "job 7 before it did not succeed" in shown(pilot))
+        assert "SKIPPED" in screen
+
+
+async def test_a_broken_job_is_tried_again_with_what_was_skipped(data: Path) -> None:
+    tui_lab.failed(data)
+    async with opened() as pilot:
+        assert "CUDA out of memory" in _line(shown(pilot), "FAILED")
+        await pilot.press("e", "r")
+        await until(pilot, lambda: "job 2 is READY again" in shown(pilot))
+        assert _state(2) == "READY"
+        screen = await until(pilot, lambda: "FAILED" not in shown(pilot))
+        assert "0 workers" in screen
+
+
+async def test_what_cannot_be_done_is_said_in_place(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: "is RUNNING: only FAILED, DEAD and CANCELLED" in shown(pilot))
+        await pilot.press("plus")
+        await until(pilot, lambda: "only a waiting job has a place in the queue" in shown(pilot))
+        await pilot.press("end", "c")
+        await until(pilot, lambda: "has already ended" in shown(pilot))
+        await pilot.press("e")
+        assert "no job has failed" in shown(pilot)
+
+
+async def test_priority_moves_a_job_up_in_the_queue(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("down", "down", "p")
+        assert "Priority of job 7 is +0" in shown(pilot)
+        await pilot.press("plus")
+        await until(pilot, lambda: "priority +1" in _line(shown(pilot), "  7  train"))
+        rows = [line.split()[0] for line in shown(pilot).splitlines() if "READY" in line]
+        assert rows[0] == "7"
+        await pilot.press("minus", "minus")
+        await until(pilot, lambda: queries.get_job(7).row.priority == -1)
+
+
+async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("slash")
+        await typed(pilot, "hybrid blocked")
+        await settled(pilot)
+        assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
+        await pressed(pilot, "enter")
+        assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
+        await pilot.press("slash")
+        await typed(pilot, "x")
+        assert "no job has all of: hybrid blockedx" in await pressed(pilot, "enter")
+        await pressed(pilot, "escape")
+        assert len(_jobs_screen(pilot).table.rows) == 12
+        assert not pilot.app.screen.query_one("#filter", Input).display
+
+
+async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) -> None:
+    tui_lab.queue_study(data, "older", ("base", "unified"))
+    tui_lab.queue_study(data, "newer", ("base", "persona"))
+    async with opened() as pilot:
+        everything = len(_jobs_screen(pilot).table.rows)
+        await pressed(pilot, "f")
+        assert {job.method for job in _jobs_screen(pilot).table.rows} == {"base", "persona"}
+        await pilot.press("s")
+        await picking(pilot)
+        await typed(pilot, "old")
+        await pilot.press("enter")
+        await until(pilot, lambda: "older ▸ 0/" in shown(pilot))
+        await settled(pilot)
+        assert {job.method for job in _jobs_screen(pilot).table.rows} == {"base", "unified"}
+        await pressed(pilot, "f")
+        assert len(_jobs_screen(pilot).table.rows) == everything
+
+
+async def test_enter_opens_the_whole_log_and_esc_comes_back(data: Path) -> None:
+    tui_lab.failed(data)
+    async with opened() as pilot:
+        await pilot.press("e", "enter")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, LogScreen)
+        screen = shown(pilot)
+        assert "2 evaluate base  FAILED" in screen
+        assert "lower batch_size, or groups in flight" in screen
+        assert "  out of memory" in screen
+        assert "after 1" in screen
+        assert "RETRY_WAIT" not in await pressed(pilot, "escape")
+        assert isinstance(pilot.app.screen, JobsScreen)
+
+
+async def test_a_log_follows_until_one_scrolls_and_again_from_its_end(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    jobs.record(lease, [], [f"line {number}" for number in range(100)])
+    async with opened(NARROW) as pilot:
+        await pilot.press("l")
+        await settled(pilot)
+        log = pilot.app.screen.query_one(Log)
+        assert "line 99" in shown(pilot)
+        await pilot.press("pageup")
+        await settled(pilot)
+        assert "scrolled" in shown(pilot)
+        jobs.record(lease, [], ["a new line"])
+        await settled(pilot)
+        assert "a new line" not in shown(pilot)
+        await pilot.press("end")
+        await settled(pilot)
+        assert "a new line" in shown(pilot)
+        jobs.record(lease, [], ["and another"])
+        await until(pilot, lambda: "and another" in shown(pilot))
+        assert log.at_end
+
+
+async def test_text_from_a_job_is_never_markup_or_escape(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    jobs.beat(lease, {"note": "\x1b[2J[red]note[/red]"})
+    with writing() as session:
+        session.execute(update(JobLog).values(text="\x1b]0;owned\x07[bold]plain[/bold] \u202etxt"))
+    async with opened() as pilot:
+        screen = shown(pilot)
+        assert "[bold]plain[/bold] txt" in screen
+        assert "\x1b" not in screen
+        assert "\u202e" not in screen
+
+
+async def test_a_worker_that_went_silent_is_missed(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        assert "no worker is alive" not in shown(pilot)
+        with writing() as session:
+            session.execute(update(Worker).values(state="gone"))
+        screen = await until(pilot, lambda: "no worker is alive" in shown(pilot))
+        assert "lab up" in screen
+
+
+async def test_a_database_that_is_lost_is_said_in_place_and_found_again(
+    data: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab.errors import LabError
+
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        with monkeypatch.context() as gone:
+
+            def refuse() -> None:
+                raise LabError("database x cannot be used (gone); start it")
+
+            gone.setattr(queries, "list_studies", refuse)
+            await until(pilot, lambda: "cannot be used (gone); start it" in shown(pilot))
+        await until(pilot, lambda: "cannot be used" not in shown(pilot))
+        assert "RUNNING" in shown(pilot)
+
+
+async def test_help_lists_the_keys_and_q_leaves_while_jobs_stay(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("question_mark")
+        screen = shown(pilot)
+        for words in ("cancel", "retry", "next curve", "filter", "quit"):
+            assert words in screen
+        await pilot.press("escape", "q")
+    assert _state(lease.job) == "RUNNING"
+    assert not queries.get_job(lease.job).row.cancel_requested
+
+
+async def test_the_tabs_can_be_clicked(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.click("Header", offset=(shown(pilot).splitlines()[0].index("Results") + 2, 0))
+        await until(pilot, lambda: pilot.app.current_mode == "results")
+
+
+def _jobs_screen(pilot: object) -> JobsScreen:
+    screen = pilot.app.screen  # type: ignore[attr-defined]
+    assert isinstance(screen, JobsScreen)
+    return screen
