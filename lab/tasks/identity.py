@@ -30,7 +30,7 @@ def machine_identity() -> str:
 
 def this_worker(devices: list[str]) -> Worker:
     """The row of the supervisor that runs in this process."""
-    host, started = socket.gethostname(), _start_of(os.getpid())
+    host, started = socket.gethostname(), start_of(os.getpid())
     assert started is not None
     return Worker(
         id=f"{host}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
@@ -45,10 +45,10 @@ def this_worker(devices: list[str]) -> Worker:
 
 def is_alive(worker: Worker) -> bool:
     """Whether a supervisor of this machine still runs; another process with its number does not count."""
-    return _start_of(worker.pid) == worker.pid_started
+    return start_of(worker.pid) == worker.pid_started
 
 
-def _start_of(pid: int) -> float | None:
+def start_of(pid: int) -> float | None:
     """When a living process started; None if there is none of this number, or only its remains.
 
     On Linux in clock ticks since boot: a start by the wall clock moves when somebody sets the clock.
