@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -17,9 +18,10 @@ SPEC = {
     "steps": 3,
     "pause": 0.0,  # seconds a step takes
     "checkpoint_every": 1,  # steps
-    "fault": "",  # crash | error | for good | hang | deaf
+    "fault": "",  # crash | error | for good | hang | deaf | nan | double
     "at": 0,  # the step before which it happens
     "attempts": 99,  # the last attempt in which it happens
+    "noise": False,  # print to standard output, as libraries do
     "children": False,  # leave a grandchild behind that holds our standard output open
 }
 
@@ -31,6 +33,9 @@ def run(context: JobContext) -> Done:
     diary.parent.mkdir(exist_ok=True)
     if spec["children"] and context.assignment.attempt <= spec["attempts"]:
         _leave_a_child_behind()
+    if spec["noise"]:
+        os.write(1, b"Loading weights: 100%\n{}\n")
+        print("Loading", flush=True)
     begin = _resumed(context)
     for step in range(begin + 1, spec["steps"] + 1):
         if step == spec["at"] and context.assignment.attempt <= spec["attempts"]:
@@ -38,7 +43,7 @@ def run(context: JobContext) -> Done:
         time.sleep(spec["pause"])
         with diary.open("a") as file:
             file.write(f"{context.assignment.attempt} {step}\n")
-        context.metrics([("train", "", step, 1.0 / step)])
+        context.metrics([("train", "", step, math.nan if spec["fault"] == "nan" else 1.0 / step)])
         context.progress(Progress(progress=step / spec["steps"], step=step, note=f"step {step}"))
         stopping = context.should_stop() and spec["fault"] != "deaf"
         if stopping or step % spec["checkpoint_every"] == 0:
@@ -47,7 +52,8 @@ def run(context: JobContext) -> Done:
             raise JobStopped
     (context.folder / "answer.txt").write_text(f"{spec['steps']} steps")
     context.log(f"did {spec['steps'] - begin} of {spec['steps']} steps")
-    return Done("", {"steps": spec["steps"]}, [("maya", "", "steps", float(spec["steps"]), 1)])
+    scores = [("maya", "", "steps", float(spec["steps"]), 1), ("maya", "", "undefined", math.nan, 0)]
+    return Done("", {"steps": spec["steps"]}, scores * (2 if spec["fault"] == "double" else 1))
 
 
 def _resumed(context: JobContext) -> int:

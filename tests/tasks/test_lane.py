@@ -1,0 +1,174 @@
+"""A lane and its real executor, without a queue: what it does when database, data or executor misbehave."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from fleet import all_is_well, at_step, drill, eventually
+from planned import job, planned, states, submit
+from sqlmodel import select
+
+from lab.db import engine as engines
+from lab.db import jobs
+from lab.db.engine import reading
+from lab.db.queries import curve, job_log
+from lab.db.tables import Score
+from lab.settings import load_settings
+from lab.tasks.lane import Lane
+
+EXECUTOR = (sys.executable, str(Path(__file__).with_name("drill_executor.py")))
+MANY = 999
+
+
+@pytest.fixture
+def successes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def lane(lab_home, successes: list[str]) -> Iterator[Lane]:
+    quick = {"heartbeat_seconds": 0.1, "lease_seconds": 2.0, "grace_seconds": 2.0}
+    settings = load_settings().model_copy(update=quick)
+    lane = Lane("work", "cpu", "me", settings, lambda: successes.append("rung"), EXECUTOR)
+    yield lane
+    lane.stop()
+    lane.close()
+    assert lane.join(10)
+    all_is_well()
+
+
+def background(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def executors() -> list[psutil.Process]:
+    """This process's executors that are not yet buried."""
+    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_lane_works_until_nothing_is_ready_and_rings_for_what_it_freed(lane: Lane, successes):
+    ids = submit(drill("a"), drill("b", "a"), drill("c", "b"))
+    lane.drain()
+    assert states(ids) == ["SUCCEEDED"] * 3
+    assert successes == ["rung"] * 3
+
+
+def test_a_lane_that_cannot_reach_the_database_lets_go_in_time_and_gives_back(lane: Lane, lab_home, monkeypatch):
+    monkeypatch.setattr(engines, "_PATIENCE_SECONDS", 0.2)
+    engines.engine().dispose()
+    (a,) = submit(drill("a", steps=MANY, pause=0.02))
+    working = background(lane.drain)
+    eventually(at_step(a, 3))
+    wall = sqlite3.connect(lab_home / "lab.db", isolation_level=None)
+    wall.execute("BEGIN IMMEDIATE")  # nobody else can write any more
+    working.join(5)
+    assert not working.is_alive(), "given up after half a lease"
+    assert executors() == [], "and nobody goes on with a job that another worker may take"
+    wall.execute("ROLLBACK")
+    wall.close()
+    assert states([a]) == ["RUNNING"]
+    lane.return_dropped()
+    row = job(a)
+    assert (row.state, row.crashes, row.tries, row.checkpoint_step > 0) == ("READY", 0, 0, True)
+
+
+def test_a_short_outage_is_waited_out(lane: Lane, lab_home, monkeypatch):
+    monkeypatch.setattr(engines, "_PATIENCE_SECONDS", 0.2)
+    engines.engine().dispose()
+    (a,) = submit(drill("a", steps=40, pause=0.02))
+    working = background(lane.drain)
+    eventually(at_step(a, 3))
+    wall = sqlite3.connect(lab_home / "lab.db", isolation_level=None)
+    wall.execute("BEGIN IMMEDIATE")
+    working.join(0.5)
+    wall.execute("ROLLBACK")
+    wall.close()
+    working.join(20)
+    assert (states([a]), job(a).attempt) == (["SUCCEEDED"], 1)
+
+
+def test_a_lane_told_to_stop_hands_its_job_back(lane: Lane):
+    ids = submit(drill("a", steps=MANY, pause=0.02), drill("b"))
+    working = background(lane.drain)
+    eventually(at_step(ids[0], 3))
+    lane.stop()
+    assert lane.join(10)
+    working.join()
+    assert states(ids) == ["READY", "READY"]
+    assert job(ids[0]).checkpoint_step >= 3
+
+
+def test_a_lane_whose_job_was_taken_ends_its_executor(lane: Lane):
+    (a,) = submit(drill("a", steps=MANY, pause=0.02))
+    working = background(lane.drain)
+    eventually(at_step(a, 3))
+    jobs.lose(jobs.Lease(a, 1, "me"))
+    jobs.cancel(a)
+    working.join(10)
+    assert (states([a]), executors()) == (["CANCELLED"], [])
+
+
+def test_a_job_whose_data_set_is_not_there_fails_for_good(lane: Lane):
+    ids = submit(planned("a", kind="drill", spec={"data": "gone"}))
+    lane.drain()
+    assert states(ids) == ["FAILED"]
+    assert job(ids[0]).error == "its data set was never imported into this database; submit its study again"
+
+
+def test_a_kind_of_job_that_nobody_knows_fails_and_does_no_other_harm(lane: Lane):
+    ids = submit(planned("a", kind="telepathy"), drill("b"), tries=1)
+    lane.drain()
+    assert states(ids) == ["FAILED", "SUCCEEDED"]
+    assert job(ids[0]).error == "KeyError: 'telepathy'"
+
+
+def test_what_is_not_a_number_is_left_out_of_curves_and_scores(lane: Lane):
+    ids = submit(drill("a", fault="nan"))
+    lane.drain()
+    assert (states(ids), curve(ids[0], "train")) == (["SUCCEEDED"], [])
+    with reading() as session:
+        assert session.exec(select(Score.metric)).all() == ["steps"]
+
+
+def test_a_result_the_database_refuses_fails_the_job_and_not_the_worker(lane: Lane):
+    ids = submit(drill("a", fault="double"), drill("b"), tries=1)
+    lane.drain()
+    assert states(ids) == ["FAILED", "SUCCEEDED"]
+    assert job(ids[0]).error.startswith("its worker could not go on: IntegrityError")
+
+
+def test_an_idle_executor_gives_its_memory_back_and_a_new_one_takes_its_place(lane: Lane):
+    submit(drill("a"))
+    lane.drain()
+    lane.close_if_idle(60)
+    assert len(executors()) == 1
+    lane.close_if_idle(0)
+    assert executors() == []
+    ids = submit(drill("b"))
+    lane.drain()
+    assert states(ids) == ["SUCCEEDED"]
+
+
+def test_an_executor_that_died_idle_costs_no_job_a_crash(lane: Lane):
+    submit(drill("a"))
+    lane.drain()
+    for child in executors():
+        child.kill()
+        child.wait()
+    ids = submit(drill("b"))
+    lane.drain()
+    assert (states(ids), job(ids[0]).attempt) == (["SUCCEEDED"], 1)
+
+
+def test_what_a_library_prints_does_not_get_between_the_lines(lane: Lane):
+    ids = submit(drill("a", noise=True))
+    lane.drain()
+    assert (states(ids), [line.text for line in job_log(ids[0])]) == (["SUCCEEDED"], ["did 3 of 3 steps"])
