@@ -51,8 +51,9 @@ def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> St
 
 def _name(data: str, base: str) -> str:
     """A name for a study that was given none, from whatever its data and base model are called."""
-    words = f"{Path(data).resolve().name}-{Path(base).name}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-._")[:80] or "study"
+    names = (Path(data).resolve().name, Path(base).name)
+    words = (re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-._") for name in names)
+    return "-".join(word for word in words if word)[:80] or "study"
 
 
 def import_data(source: str) -> Dataset:
