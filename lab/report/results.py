@@ -142,7 +142,8 @@ def _versus_json(versus: Versus | None) -> dict[str, Any] | None:
         "p": versus.p,
         "p_holm": versus.p_holm,
         "improved": versus.improved,
-        "worst": {"persona": versus.worst_persona, "difference": versus.worst},
+        "worst": versus.worst,
+        "worst_persona": versus.worst_persona,
     }
 
 
