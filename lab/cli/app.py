@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import chat, data, jobs, machine, results, run
+from lab.cli import bench, chat, data, jobs, machine, results, run
 
 app = typer.Typer(
     name="lab",
@@ -25,6 +25,7 @@ app.command()(jobs.cancel)
 app.command()(jobs.retry)
 app.command(name="results")(results.results)
 app.command(name="chat")(chat.chat)
+app.command(name="bench")(bench.bench)
 app.command()(machine.up)
 app.command()(machine.down)
 app.command()(machine.status)

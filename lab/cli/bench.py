@@ -1,0 +1,51 @@
+"""`lab bench`: time this lab against what one would use instead; the work is done by a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Bench(StrEnum):
+    """What can be timed."""
+
+    TRAIN = "train"
+
+
+def bench(
+    what: Annotated[Bench, typer.Argument(help="What to time.")],
+    base: Annotated[str, typer.Option(help="Base model: a hub name, a path or smollm2-135m.")] = "smollm2-135m",
+    personas: Annotated[int, typer.Option(help="Personas, an adapter each.")] = 16,
+    dialogues: Annotated[int, typer.Option(help="Training dialogues of each; a quarter as many are held out.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Passes over the training dialogues.")] = 1,
+    new_tokens: Annotated[int, typer.Option(help="Tokens of each answer.")] = 48,
+    repeats: Annotated[int, typer.Option(help="Times that every side is run, in turn.")] = 3,
+    dropout: Annotated[float, typer.Option(help="LoRA dropout; with 0 both sides reach the same losses.")] = 0.05,
+    dtype: Annotated[str, typer.Option(help="Number format of the base: auto, bf16 or float32.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="A tiny random model: see that it works.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
+) -> None:
+    """Time training, evaluation or chat against peft, side by side on the same data, and against the floor."""
+    options = {
+        "base": base,
+        "personas": personas,
+        "dialogues": dialogues,
+        "epochs": epochs,
+        "new-tokens": new_tokens,
+        "repeats": repeats,
+        "dropout": dropout,
+        "dtype": dtype,
+        "device": device,
+    }
+    command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "lab.bench", what.value]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    command += [f"--{name}" for name, on in (("quick", quick), ("json", json)) if on]
+    # As in the lab's executors: threads that wait for each other must not spin on a shared CPU.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
