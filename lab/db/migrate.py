@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from lab.db.engine import connected
 from lab.errors import LabError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _LOCK = 0x1AB  # one migration at a time on a shared PostgreSQL
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+@lru_cache(maxsize=1)
+def _revisions() -> tuple[str, ...]:
+    """Every revision this version knows, oldest first: the numbers that the files begin with."""
+    return tuple(sorted(file.name.split("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*_*.py")))
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration for this connection; there is no alembic.ini."""
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_FOLDER))
     config.attributes["connection"] = connection
     return config
 
@@ -30,14 +47,15 @@ def migrate() -> None:
     Raises:
         LabError: the database cannot be reached, or was written by a newer version.
     """
+    with connected(writing=False) as connection:
+        if _revision(connection) == _revisions()[-1]:
+            return  # as nearly always: without a write lock, and without importing alembic
+    from alembic import command
+
     with connected(writing=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        config = alembic_config(connection)
-        script = ScriptDirectory.from_config(config)
-        revision = MigrationContext.configure(connection).get_current_revision()
-        if revision == script.get_current_head():
-            return
-        if revision is not None and revision not in {known.revision for known in script.walk_revisions()}:
+        revision = _revision(connection)
+        if revision is not None and revision not in _revisions():
             raise LabError(f"the database has schema {revision} of a newer Persona Lab; use that version.")
-        command.upgrade(config, "head")
+        command.upgrade(alembic_config(connection), "head")
