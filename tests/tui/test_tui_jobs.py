@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from sqlmodel import update
+from sqlmodel import text, update
 from textual.widgets import Input
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
@@ -245,22 +245,16 @@ async def test_a_worker_that_went_silent_is_missed(data: Path) -> None:
         assert "lab up" in screen
 
 
-async def test_a_database_that_is_lost_is_said_in_place_and_found_again(
-    data: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lab.errors import LabError
-
+async def test_a_database_that_breaks_is_said_in_place_and_found_again(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
-        with monkeypatch.context() as gone:
-
-            def refuse() -> None:
-                raise LabError("database x cannot be used (gone); start it")
-
-            gone.setattr(queries, "list_studies", refuse)
-            await until(pilot, lambda: "cannot be used (gone); start it" in shown(pilot))
+        with writing() as session:
+            session.execute(text("ALTER TABLE joblog RENAME TO elsewhere"))
+        screen = await until(pilot, lambda: "cannot be used (no such table: joblog)" in shown(pilot))
+        assert "RUNNING" in screen
+        with writing() as session:
+            session.execute(text("ALTER TABLE elsewhere RENAME TO joblog"))
         await until(pilot, lambda: "cannot be used" not in shown(pilot))
-        assert "RUNNING" in shown(pilot)
 
 
 async def test_help_lists_the_keys_and_q_leaves_while_jobs_stay(data: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.db import queries
 from lab.db.queries import StudyRow
-from lab.db.tables import UNFINISHED, Worker
+from lab.db.tables import Worker
 from lab.settings import load_settings
 
 
@@ -22,11 +22,6 @@ class Status:
     silent: int = 0  # said to be alive, but heard of no more
     queue: int = 0
     gpus: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def unfinished(self) -> int:
-        """How many jobs of the study are not yet at an end."""
-        return sum(self.study.counts.get(state, 0) for state in UNFINISHED) if self.study else 0
 
 
 @dataclass

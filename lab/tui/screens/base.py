@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual import work
@@ -13,13 +12,11 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from lab.errors import LabError
-from lab.tui.format import age
-from lab.tui.screens.picker import Picker
-from lab.tui.text import Line, Span, one_line, wrap_spans
+from lab.tui.screens.choices import pick_study
+from lab.tui.text import Line, Span, wrap_spans
 from lab.tui.widgets.bar import Bar
 from lab.tui.widgets.header import Header
 from lab.tui.widgets.lines import Lines
-from lab.tui.widgets.table import Column
 
 if TYPE_CHECKING:
     from lab.db.queries import StudyRow
@@ -119,10 +116,7 @@ class LabScreen(Screen[None], Generic[View]):
             self.bar.say("no study yet: lab run --data FOLDER starts one")
             return
         present = self.lab.status.study if self.lab.status else None
-        picker = Picker(
-            "study", _study_columns(self.lab.now), studies, _name, _words, present.name if present else None
-        )
-        chosen = await self.app.push_screen_wait(picker)
+        chosen = await pick_study(self.app, studies, present, self.lab.now)
         if chosen is not None:
             self.lab.study = chosen.name
             self.lab.poke()
@@ -132,27 +126,3 @@ def _studies() -> list[StudyRow]:
     from lab.tui import acts
 
     return acts.studies()
-
-
-def _name(study: StudyRow) -> str:
-    return study.name
-
-
-def _words(study: StudyRow) -> str:
-    return f"{study.name} {study.dataset_name} {study.base}"
-
-
-def _study_columns(now: Callable[[], datetime]) -> list[Column[StudyRow]]:
-    return [
-        Column("study", 20, lambda study, _: ((one_line(study.name), "strong"),), grows=True),
-        Column("data set", 16, lambda study, _: ((one_line(study.dataset_name), ""),), rank=1, grows=True),
-        Column("base", 16, lambda study, _: ((one_line(study.base), "dim"),), rank=2, grows=True),
-        Column("jobs", 9, _done, right=True),
-        Column("age", 4, lambda study, _: ((age(study.created_at, now()), "dim"),), right=True),
-    ]
-
-
-def _done(study: StudyRow, cells: int) -> Line:
-    del cells
-    done = sum(count for state, count in study.counts.items() if state == "SUCCEEDED")
-    return ((f"{done}/{study.n_jobs}", ""),)

@@ -76,6 +76,10 @@ class ChatScreen(LabScreen["ChatView"]):
         """Ready to write."""
         self.prompt.focus()
 
+    def on_descendant_focus(self) -> None:
+        """Other keys work now."""
+        self.refresh_bindings()
+
     @property
     def prompt(self) -> Prompt:
         """The line to write in."""
@@ -127,6 +131,7 @@ class ChatScreen(LabScreen["ChatView"]):
         """Everything as it is now."""
         if not self.alive:
             return
+        self.refresh_bindings()
         self.query_one("#who", Lines).show(lambda cells: [fit_line(self._who(), cells)])
         abouts = {one.method: one.about for one in self._view.ready} if self._view else {}
         for place, column in enumerate(self.query(Transcript)):

@@ -1,20 +1,50 @@
-"""The lists that a chat is chosen from: personas and methods."""
+"""The lists that are chosen from: studies, personas and methods."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from lab.tui.format import context_words
+from lab.tui.format import age, context_words
 from lab.tui.screens.picker import Picker
-from lab.tui.text import one_line
+from lab.tui.text import Line, one_line
 from lab.tui.widgets.table import Column
 
 if TYPE_CHECKING:
+    from lab.db.queries import StudyRow
     from lab.tui.feeds.chat import Ready
     from lab.tui.feeds.people import Person
+
+
+async def pick_study(
+    app: App[Any], studies: Sequence[StudyRow], present: StudyRow | None, now: Callable[[], datetime]
+) -> StudyRow | None:
+    """Choose a study."""
+    columns: list[Column[StudyRow]] = [
+        Column("study", 20, lambda study, _: ((one_line(study.name), "strong"),), grows=True),
+        Column("data set", 16, lambda study, _: ((one_line(study.dataset_name), ""),), rank=1, grows=True),
+        Column("base", 16, lambda study, _: ((one_line(study.base), "dim"),), rank=2, grows=True),
+        Column("jobs", 9, _done, right=True),
+        Column("age", 4, lambda study, _: ((age(study.created_at, now()), "dim"),), right=True),
+    ]
+    picker = Picker(
+        "study",
+        columns,
+        studies,
+        lambda study: study.name,
+        lambda study: f"{study.name} {study.dataset_name} {study.base}",
+        present.name if present else None,
+    )
+    return await app.push_screen_wait(picker)
+
+
+def _done(study: StudyRow, cells: int) -> Line:
+    del cells
+    done = sum(count for state, count in study.counts.items() if state == "SUCCEEDED")
+    return ((f"{done}/{study.n_jobs}", ""),)
 
 
 async def pick_person(app: App[Any], people: Sequence[Person], present: Person | None) -> Person | None:

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from lab.errors import LabError
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.log import LogScreen
 from lab.tui.text import Line, wrap_spans
@@ -221,7 +222,10 @@ class JobsScreen(LabScreen["JobsView"]):
         if job is None:
             return
         if not self._groups:
-            self._groups = await asyncio.to_thread(_curve_groups, job.id)
+            try:
+                self._groups = await asyncio.to_thread(_curve_groups, job.id)
+            except LabError as error:
+                self.bar.say(str(error), "bad")
         choices = ["", *self._groups]
         self._group = choices[(choices.index(self._group) + by) % len(choices)]
         if not self._groups:

@@ -15,7 +15,7 @@ from lab.tui.widgets.lines import Lines
 _SECONDS = 6.0
 
 
-class Bar(Lines, can_focus=False):
+class Bar(Lines):
     """Key hints; a message covers them for some seconds, a question until it is answered."""
 
     DEFAULT_CSS = """
@@ -39,12 +39,12 @@ class Bar(Lines, can_focus=False):
         """Read the keys of the moment from the bindings."""
         if not self.is_attached:
             return
-        shown = {
-            active.binding.description: (active.binding.key, self.app.get_key_display(active.binding))
-            for active in reversed(self.screen.active_bindings.values())
-            if active.binding.show and active.enabled and active.binding.id
-        }
-        self._hints = [(*keys, description) for description, keys in reversed(shown.items())]
+        shown: dict[str, tuple[str, str]] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.show and active.enabled and active.binding.id:
+                pressed = (active.binding.key, self.app.get_key_display(active.binding))
+                shown.setdefault(active.binding.description, pressed)
+        self._hints = [(*keys, description) for description, keys in shown.items()]
         self._draw()
 
     def say(self, text: str, tone: str = "strong") -> None:

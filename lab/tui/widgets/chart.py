@@ -28,7 +28,7 @@ class Series:
     points: Sequence[Point]
 
 
-class Chart(Lines, can_focus=False):
+class Chart(Lines):
     """Curves over a common pair of axes."""
 
     DEFAULT_CSS = "Chart { overflow-y: hidden; scrollbar-gutter: auto; }"

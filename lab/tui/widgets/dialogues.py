@@ -20,7 +20,7 @@ _THREE_COLUMNS = 100  # in fewer cells, unified's answer makes room
 _GAP = 3
 
 
-class Dialogues(Lines):
+class Dialogues(Lines, can_focus=True):
     """Dialogues to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -17,7 +17,7 @@ TABS = (("1", "Jobs"), ("2", "Results"), ("3", "Chat"))
 _NAMES = [name for _, name in TABS]
 
 
-class Header(Lines, can_focus=False):
+class Header(Lines):
     """One line; what does not fit is left out from the right."""
 
     DEFAULT_CSS = """
@@ -69,6 +69,7 @@ def facts(status: Status | None, cells: int) -> Line:
         parts.append(((f"{broken} failed", "bad"),) if broken else ())
     plural = "" if status.workers == 1 else "s"
     parts.append(((f"{status.workers} worker{plural}", "" if status.workers else "bad"),))
+    parts.append(((f"{status.silent} silent", "warn"),) if status.silent else ())
     parts.append(((f"queue {status.queue}", "dim"),))
     parts += [(_gpu(gpu),) for gpu in status.gpus]
     while width(joined(parts, "   ")) > cells and len(parts) > 2:

@@ -18,7 +18,7 @@ Layout = Callable[[int], Sequence[Line]]
 """Content as a function of the width it has, so that it is laid out anew when the terminal changes."""
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(ScrollView, can_focus=False):
     """Scrolling lines.
 
     With `follow`, it stays at the last line for as long as the user leaves it there.

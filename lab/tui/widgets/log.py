@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lab.db.queries import LogLine
 
 
-class Log(Lines):
+class Log(Lines, can_focus=True):
     """Log lines with their time, wrapped under themselves."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name for it)

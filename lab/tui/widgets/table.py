@@ -46,7 +46,7 @@ class Remark(Generic[Row]):
     last: str
 
 
-class Table(Lines, Generic[Row]):
+class Table(Lines, Generic[Row], can_focus=True):
     """Rows under a header, with a cursor that stays on its row when rows come and go."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +54,7 @@ class Table(Lines, Generic[Row]):
         Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "page up", show=False, id="table.page_up"),
-        Binding("pagedown,space", "page(1)", "page down", show=False, id="table.page_down"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="table.page_down"),
         Binding("home", "move(-1000000000)", "first", show=False, id="table.first"),
         Binding("end", "move(1000000000)", "last", show=False, id="table.last"),
     ]
@@ -128,11 +128,6 @@ class Table(Lines, Generic[Row]):
         """Other columns for the same rows."""
         self._columns = columns
         self._lay_out()
-
-    def text(self) -> str:
-        """Header and all rows as plain text."""
-        lines = [self._header(), *(self._line(row) for row in self._rows)]
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
 
     # ------------------------------------------------------------ layout
 

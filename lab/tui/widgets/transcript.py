@@ -17,18 +17,22 @@ from lab.tui.widgets.lines import Lines
 _INDENT = 2
 
 
+class Said(Lines, can_focus=True):
+    """What was said, scrolling."""
+
+
 class Transcript(Vertical):
     """A conversation that follows what is written."""
 
     def compose(self) -> ComposeResult:
         """The method, then what was said."""
         yield Lines(classes="rule")
-        yield Lines(follow=True, classes="said")
+        yield Said(follow=True)
 
     @property
-    def said(self) -> Lines:
+    def said(self) -> Said:
         """What was said."""
-        return self.query_one(".said", Lines)
+        return self.query_one(Said)
 
     def tell(self, conversation: Conversation, about: str) -> None:
         """Show this conversation."""
