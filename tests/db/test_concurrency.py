@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -66,25 +64,6 @@ def test_each_job_is_claimed_by_exactly_one_of_many_threads():
         taken = [job for mine in threads.map(work, range(N_THREADS)) for job in mine]
     assert sorted(taken) == ids
     assert all(job.attempt == 1 for job in all_jobs())
-
-
-CLAIM_ALL = """
-import sys
-from lab.db import jobs
-sys.stdin.readline()
-while (found := jobs.claim("work", sys.argv[1], "cpu")) is not None:
-    jobs.succeed(found.lease, jobs.Outcome("a", "f", {}))
-    print(found.lease.job)
-"""
-
-
-def test_each_job_is_claimed_by_exactly_one_of_many_processes():
-    ids = submit(*(planned(f"job-{n}") for n in range(N_JOBS)))
-    workers = [
-        subprocess.Popen([sys.executable, "-c", CLAIM_ALL, name], stdin=-1, stdout=-1, text=True) for name in "ab"
-    ]
-    said = [worker.communicate("go\n", timeout=60)[0] for worker in workers]
-    assert sorted(int(line) for lines in said for line in lines.split()) == ids
 
 
 def test_a_child_is_freed_when_its_two_parents_end_at_once():

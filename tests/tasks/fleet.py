@@ -28,7 +28,7 @@ from lab.tasks.sweep import ring
 WORKER = Path(__file__).with_name("drill_worker.py")
 FAST = {
     "LAB_HEARTBEAT_SECONDS": "0.2",
-    "LAB_LEASE_SECONDS": "3",
+    "LAB_LEASE_SECONDS": "60",  # nothing here is to be waited for so long
     "LAB_GRACE_SECONDS": "2",
     "LAB_RETRY_SECONDS": "0.2",
     "LAB_DEVICES": '["cpu"]',

@@ -69,7 +69,7 @@ def test_a_lane_that_cannot_reach_the_database_lets_go_in_time_and_gives_back(la
     eventually(at_step(a, 3))
     wall = sqlite3.connect(lab_home / "lab.db", isolation_level=None)
     wall.execute("BEGIN IMMEDIATE")  # nobody else can write any more
-    working.join(5)
+    working.join(15)
     assert not working.is_alive(), "given up after half a lease"
     assert executors() == [], "and nobody goes on with a job that another worker may take"
     wall.execute("ROLLBACK")

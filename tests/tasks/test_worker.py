@@ -27,8 +27,8 @@ MANY = 999
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A lab with one worker, shared by the tests of this file; a job that says nothing for 2 s is hung."""
-    settings = FAST | {"LAB_HANG_SECONDS": "2"}
+    """A lab with one worker, shared by the tests of this file; a job that says nothing for 4 s is hung."""
+    settings = FAST | {"LAB_HANG_SECONDS": "4"}
     with own_lab(tmp_path_factory.mktemp("lab"), **settings), fleet() as ships:
         migrate()
         ships.start()
@@ -178,7 +178,7 @@ def test_a_hung_job_is_ended_and_taken_up_again():
     ids = submit(drill("hung", fault="hang", at=2, attempts=1))
     wait_for(ids)
     assert (state(ids[0]), job(ids[0]).attempt) == ("SUCCEEDED", 2)
-    assert "reported nothing for 2 s" in job_log(ids[0])[0].text
+    assert "reported nothing for 4 s" in job_log(ids[0])[0].text
 
 
 def test_a_grandchild_that_holds_the_pipe_open_does_not_hide_a_death():
