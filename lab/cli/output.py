@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console(highlight=False)
+_FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
 
 
 def print_json(value: Any) -> None:
     """JSON on standard output, and nothing else."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.write(orjson.dumps(value, option=_FORM).decode())
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -106,6 +106,14 @@ def test_chat_names_the_weights_that_answered(study):
     assert answers[personas[0]]["first_token_seconds"] > 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("jobs",), ("logs", "1"), ("results",), ("status",), ("doctor",), ("up",), ("data", "show", "people", "-n", "1")],
+)
+def test_what_prints_data_prints_json(study, arguments):
+    orjson.loads(study.ok(*arguments, "--json"))
+
+
 def test_chat_refuses_who_is_not_there(study):
     assert "persona 'nobody'" in study.refused("chat", "small", "--persona", "nobody", "-m", "Hi")
     assert "no recipe for method 'merge'" in study.refused("chat", "small", "--method", "merge", "-m", "Hi")
