@@ -11,13 +11,19 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from lab.bench.chat import bench_chat
+from lab.bench.evaluate import bench_evaluate
 from lab.bench.material import Material, Settings
 from lab.bench.report import show
 from lab.bench.train import bench_train
 from lab.errors import LabError
 from lab.models.quiet import quiet
 
-BENCHES: dict[str, Callable[[Material], dict[str, Any]]] = {"train": bench_train}
+BENCHES: dict[str, Callable[[Material], dict[str, Any]]] = {
+    "train": bench_train,
+    "evaluate": bench_evaluate,
+    "chat": bench_chat,
+}
 
 
 def run(bench: str, settings: Settings) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Settings:
     personas: int = 16
     dialogues: int = 20
     epochs: int = 1
-    new_tokens: int = 48  # of each answer
+    new_tokens: int = 48  # of each answer, at least 2
     repeats: int = 3
     dropout: float = LoraConfig().dropout
     dtype: str = "auto"
@@ -37,9 +37,11 @@ class Settings:
     quick: bool = False  # a tiny random model in the place of `base`
 
     def __post_init__(self) -> None:
-        for name in ("personas", "dialogues", "epochs", "new_tokens", "repeats"):
+        for name in ("personas", "dialogues", "epochs", "repeats"):
             if getattr(self, name) < 1:
                 raise LabError(f"A benchmark needs at least one of {name}; got {getattr(self, name)}.")
+        if self.new_tokens < 2:
+            raise LabError("A benchmark needs answers of at least 2 new_tokens, the first and another.")
 
     @property
     def lora(self) -> LoraConfig:

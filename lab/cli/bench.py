@@ -15,6 +15,8 @@ class Bench(StrEnum):
     """What can be timed."""
 
     TRAIN = "train"
+    EVALUATE = "evaluate"
+    CHAT = "chat"
 
 
 def bench(
