@@ -41,6 +41,7 @@ def bench_evaluate(material: Material) -> dict[str, Any]:
     for warm_up in sides(4, 2).values():
         warm_up()
     samples = interleave(sides(len(rows), new), settings.repeats, base.device)
+    rates = rates.or_better(measure_rates(material.plain))
     requests = [request_of(base, row, new) for row in rows]
     lengths = [len(request.ids) for request in requests]
     told = {name: _told(found, samples["mixed"][0].outcome) for name, found in samples.items()}

@@ -106,6 +106,12 @@ class Rates:
     flops_per_second: float
     bytes_per_second: float
 
+    def or_better(self, other: Rates) -> Rates:
+        """The best of both: measured twice, a moment in which others were busy does no harm."""
+        return Rates(
+            max(self.flops_per_second, other.flops_per_second), max(self.bytes_per_second, other.bytes_per_second)
+        )
+
     def floor(self, cost: Cost, seconds: float) -> dict[str, Any]:
         """The least time for `cost`, and how many times as long `seconds` is."""
         compute, memory = cost.flops / self.flops_per_second, cost.bytes / self.bytes_per_second

@@ -42,6 +42,7 @@ def bench_train(material: Material) -> dict[str, Any]:
     for warm_up in sides(few, [dataclasses.replace(everyone[0], train=everyone[0].train[:8])]).values():
         warm_up()
     samples = interleave(sides(groups, everyone), settings.repeats, base.device)
+    rates = rates.or_better(measure_rates(material.plain))
     lengths = [len(example) for group in groups for example in group.train] * config.epochs
     supervised = sum(int(e.supervised[1:].sum()) for group in groups for e in group.train) * config.epochs
     cost = training_cost(

@@ -48,6 +48,10 @@ def test_the_cost_of_answering_follows_its_formula():
     assert cost.bytes == 2 * (2 * 150 + 2 * 2 * 2 * pairs + 4 * 10)
 
 
+def test_of_two_measurements_the_better_rate_counts():
+    assert Rates(10.0, 4.0).or_better(Rates(8.0, 5.0)) == Rates(10.0, 5.0)
+
+
 def test_the_floor_is_the_slower_of_computing_and_moving():
     floor = Rates(10.0, 4.0).floor(Cost(flops=100, bytes=80), seconds=60)
     assert (floor["compute_seconds"], floor["memory_seconds"]) == (10, 20)
