@@ -45,7 +45,7 @@ def bench_evaluate(material: Material) -> dict[str, Any]:
     requests = [request_of(base, row, new) for row in rows]
     lengths = [len(request.ids) for request in requests]
     told = {name: _told(found, samples["mixed"][0].outcome) for name, found in samples.items()}
-    cost = answering_cost(shape, _trunks(requests), lengths, new)
+    cost = answering_cost(shape, trunks(requests), lengths, new)
     return {
         "bench": "evaluate",
         "machine": machine,
@@ -56,7 +56,7 @@ def bench_evaluate(material: Material) -> dict[str, Any]:
     }
 
 
-def _trunks(requests: Sequence[Request]) -> list[int]:
+def trunks(requests: Sequence[Request]) -> list[int]:
     """Lengths of the prompts that have to be read: those that are no beginning of another of the same adapter."""
     order = sorted(requests, key=lambda request: (request.stack, request.ids))
     following = [*order[1:], Request(())]

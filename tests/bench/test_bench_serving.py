@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lab.bench.__main__ import run
-from lab.bench.evaluate import _trunks
+from lab.bench.evaluate import trunks
 from lab.bench.material import Material, Settings, prompts
 from lab.models.decode import Request
 
@@ -43,7 +43,7 @@ def test_both_alternatives_are_compared_turn_by_turn(evaluated):
 def test_a_prompt_that_begins_another_of_the_same_persona_need_not_be_read():
     a, b = (("a", 1.0),), (("b", 1.0),)
     asked = [Request((1, 2, 3), a), Request((1, 2), a), Request((1, 2), b), Request((4,), a)]
-    assert sorted(_trunks(asked)) == [1, 2, 3]
+    assert sorted(trunks(asked)) == [1, 2, 3]
 
 
 def test_chat_tells_first_token_speed_and_switch_of_every_chat():
