@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 0.25
 _SLOW_TICK_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 
 
 class LabApp(App[None]):
@@ -55,6 +58,8 @@ class LabApp(App[None]):
         self.status: Status | None = None
         self.ticks = 0  # how often a tab has been read for and shown
         self._wake = asyncio.Event()
+        self._reading: set[LabScreen[object]] = set()
+        self._again: set[LabScreen[object]] = set()  # poked while they were read for
         self._feed: StatusFeed | None = None
         for theme in THEMES:
             self.register_theme(theme)
@@ -67,36 +72,46 @@ class LabApp(App[None]):
 
     # ------------------------------------------------------------ the tick
 
-    @work(exclusive=True)
+    @work
     async def tick(self) -> None:
-        """Read for the tab in sight, show it, rest; a poke ends the rest."""
+        """Have the tab in sight read for, rest; a poke ends the rest."""
         seconds = _SLOW_TICK_SECONDS if self.low_bandwidth else _TICK_SECONDS
         while self.is_running:
+            poked = self._wake.is_set()
             self._wake.clear()
             screen = self.screen
             if isinstance(screen, LabScreen) and screen.in_sight:
-                await self._read_for(screen)
-            try:
+                if screen not in self._reading:
+                    self._reading.add(screen)
+                    self.read_for(screen)
+                elif poked:
+                    self._again.add(screen)
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), seconds)
-            except TimeoutError:
-                continue
 
     def poke(self) -> None:
         """Something changed what is wanted: read now."""
         self._wake.set()
 
-    async def _read_for(self, screen: LabScreen[Any]) -> None:
+    @work
+    async def read_for(self, screen: LabScreen[object]) -> None:
+        """Read what a tab wants and show it there; a slow tab keeps no other waiting."""
         try:
             self.status = await asyncio.to_thread(self._read_status, self.study)
-            view = await asyncio.to_thread(screen.want())
+            if screen.in_sight:
+                screen.tell_status(self.status)
+                view = await asyncio.to_thread(screen.want())
+                if screen.in_sight:  # else the user has gone elsewhere, or left, meanwhile
+                    screen.tell(view)
         except LabError as error:
             if screen.in_sight:
                 screen.refuse(error)
-        else:
-            if screen.in_sight:  # else the user has gone elsewhere, or left, meanwhile
-                screen.tell_status(self.status)
-                screen.tell(view)
-        self.ticks += 1
+        finally:
+            self._reading.discard(screen)
+            self.ticks += 1
+            if screen in self._again:
+                self._again.discard(screen)
+                self.poke()
 
     def _read_status(self, study: str | None) -> Status:
         if self._feed is None:
@@ -132,4 +147,6 @@ def run(low_bandwidth: bool = False, no_mouse: bool = False) -> None:
         low_bandwidth: read and paint once a second, for slow lines.
         no_mouse: leave the mouse to the terminal.
     """
+    # Reading goes on in threads: a key then waits for the interpreter at most so long, not the usual 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     LabApp(low_bandwidth=low_bandwidth).run(mouse=not no_mouse)

@@ -15,6 +15,7 @@ from lab.tui.feeds import chat
 from lab.tui.feeds.jobs import JobsFeed
 from lab.tui.feeds.jobs import Wanted as WantedJobs
 from lab.tui.feeds.log import LogTail
+from lab.tui.feeds.rest import Rest
 from lab.tui.feeds.results import ResultsFeed, Wanted
 from lab.tui.feeds.status import StatusFeed
 
@@ -57,14 +58,25 @@ def test_the_status_is_of_the_named_study_or_the_newest(data: Path) -> None:
     assert named.queue == queries.queue_length("work") > 0
 
 
+def test_a_rest_is_four_times_as_long_as_the_reading_and_never_shorter_than_its_least() -> None:
+    clock = Clock()
+    rest = Rest(clock, least=1.0)
+    for took, until in ((0.5, 2.0), (0.1, 1.0)):
+        assert rest.over
+        with rest.after():
+            clock.now += took
+        clock.now += until - 0.01
+        assert not rest.over
+        clock.now += 0.02
+
+
 def test_the_table_is_read_again_only_after_it_had_its_rest(data: Path) -> None:
     tui_lab.queue_study(data)
     clock = Clock()
     feed = JobsFeed(monotonic=clock)
     before = feed.read(WantedJobs(None, None)).jobs
     jobs.cancel(1)
-    clock.now += 0.0
-    feed._due = clock.now + 1
+    feed._table_rest._until = clock.now + 1
     assert feed.read(WantedJobs(None, None)).jobs is before
     feed.hurry()
     assert {job.state for job in feed.read(WantedJobs(None, None)).jobs if job.id == 1} == {"CANCELLED"}

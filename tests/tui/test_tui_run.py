@@ -16,7 +16,7 @@ import pytest
 import tui_lab
 
 _MOUSE_ON = b"\x1b[?1000h"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 @pytest.mark.parametrize("no_mouse", [False, True])

@@ -16,7 +16,7 @@ from lab.tui.widgets.table import Table
 
 WIDE = (140, 40)
 NARROW = (80, 24)
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 
 
 def lab_app() -> LabApp:

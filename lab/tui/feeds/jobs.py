@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lab.db import queries
 from lab.db.queries import JobDetail, JobRow, LogLine
 from lab.tui.feeds.log import LogTail
+from lab.tui.feeds.rest import Rest
 
 Points = list[tuple[int, float]]
-_CHART_SECONDS = 1.0
-_REST = 4  # reading the table takes at most one part in this many of the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,18 @@ class JobsView:
     wanted: Wanted
 
 
-@dataclass
 class JobsFeed:
-    """Reads only what is new since the last time."""
+    """Reads what is new since the last time: the table and the curves after a rest, the log line by line."""
 
-    monotonic: Callable[[], float] = time.monotonic
-    chart_seconds: float = _CHART_SECONDS
-    _jobs: list[JobRow] = field(default_factory=list)
-    _study: int | None = None
-    _due: float = 0.0
-    _detail: JobDetail | None = None
-    _tail: LogTail = field(default_factory=LogTail)
-    _curves: tuple[Points, Points] = ([], [])
-    _curve_of: tuple[int, str] | None = None
-    _chart_due: float = 0.0
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, chart_seconds: float = 1.0) -> None:
+        self._table_rest = Rest(monotonic)
+        self._chart_rest = Rest(monotonic, least=chart_seconds)
+        self._tail = LogTail()
+        self._jobs: list[JobRow] = []
+        self._study: int | None = None
+        self._detail: JobDetail | None = None
+        self._curves: tuple[Points, Points] = ([], [])
+        self._curve_of: tuple[int, str] | None = None
 
     def read(self, wanted: Wanted) -> JobsView:
         """The present view."""
@@ -64,24 +61,20 @@ class JobsFeed:
 
     def hurry(self) -> None:
         """Read the table at once: something was just done to a job."""
-        self._due = 0.0
+        self._table_rest.end()
 
     def _read_jobs(self, study: int | None) -> None:
-        started = self.monotonic()
-        if study == self._study and started < self._due:
+        if study == self._study and not self._table_rest.over:
             return
-        jobs = queries.list_jobs(study)
+        with self._table_rest.after():
+            jobs = queries.list_jobs(study)
         if jobs != self._jobs or study != self._study:
             self._jobs, self._study = jobs, study
-        took = self.monotonic() - started
-        self._due = started + took * _REST
 
     def _read_curves(self, job: JobRow, group: str) -> None:
-        started = self.monotonic()
-        if (job.id, group) == self._curve_of and started < self._chart_due:
+        if (job.id, group) == self._curve_of and not self._chart_rest.over:
             return
         # The whole curve each time: a mean over groups changes at steps long past as groups come to them.
         self._curve_of = (job.id, group)
-        self._curves = queries.curve(job.id, "train", group), queries.curve(job.id, "val", group)
-        took = self.monotonic() - started
-        self._chart_due = started + max(self.chart_seconds, took * _REST)
+        with self._chart_rest.after():
+            self._curves = queries.curve(job.id, "train", group), queries.curve(job.id, "val", group)

@@ -81,25 +81,28 @@ class ResultsView:
 class ResultsFeed:
     """Computes anew only when another evaluation has succeeded."""
 
-    _of: tuple[Wanted, int] | None = None
+    _of: tuple[object, ...] = ()
     _view: ResultsView | None = None
+    _scores_of: tuple[object, ...] = ()
+    _scores: dict[str, dict[str, float]] = field(default_factory=dict)  # method → persona → score
 
     def read(self, wanted: Wanted) -> ResultsView:
         """The present view; the same object as before if nothing changed."""
         study = wanted.study
         if study is None:
             return ResultsView(wanted)
-        bare = Wanted(None, wanted.split, wanted.method, wanted.persona)
-        of = (bare, hash((study.id, tuple(sorted(study.counts.items())))))
-        if self._view is None or of != self._of:
-            self._view, self._of = _view(study, wanted), of
+        of = (study.id, tuple(sorted(study.counts.items())), wanted.split)
+        if of != self._scores_of:
+            self._scores, self._scores_of = persona_scores(study, wanted.split), of
+        level = (*of, wanted.method, wanted.persona)
+        if self._view is None or level != self._of:
+            self._view, self._of = _view(study, wanted, self._scores), level
         return self._view
 
 
-def _view(study: StudyRow, wanted: Wanted) -> ResultsView:
+def _view(study: StudyRow, wanted: Wanted, scores: dict[str, dict[str, float]]) -> ResultsView:
     if wanted.persona:
         return ResultsView(wanted, turns=_turns(study, wanted))
-    scores = persona_scores(study, wanted.split)
     if wanted.method:
         return ResultsView(wanted, personas=_personas(study, wanted.method, scores))
     own = study.spec.get("method", {})

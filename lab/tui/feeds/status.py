@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lab.db import queries
 from lab.db.queries import StudyRow
 from lab.db.tables import Worker
 from lab.settings import load_settings
+from lab.tui.feeds.rest import Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,25 @@ class Status:
     gpus: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass
 class StatusFeed:
     """Reads the status; a worker is alive while its counter moves on our own monotonic clock."""
 
-    monotonic: Callable[[], float] = time.monotonic
-    _beats: dict[str, tuple[int, float]] = field(default_factory=dict)
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._rest = Rest(monotonic)
+        self._beats: dict[str, tuple[int, float]] = {}
+        self._of: str | None = None
+        self._status = Status()
 
     def read(self, study_name: str | None) -> Status:
         """The status of a study, or of the newest."""
+        if self._rest.over or study_name != self._of:
+            self._of = study_name
+            with self._rest.after():
+                self._status = self._read(study_name)
+        return self._status
+
+    def _read(self, study_name: str | None) -> Status:
         studies = {study.name: study for study in queries.list_studies()}
         workers = queries.list_workers()
         alive = [worker for worker in workers if self._is_alive(worker)]
@@ -45,7 +56,7 @@ class StatusFeed:
         )
 
     def _is_alive(self, worker: Worker) -> bool:
-        now = self.monotonic()
+        now = self._monotonic()
         beat, since = self._beats.get(worker.id, (-1, now))
         if worker.beat != beat:
             since = now

@@ -64,6 +64,7 @@ class ResultsScreen(LabScreen["ResultsView"]):
 
     def on_mount(self) -> None:
         """Keys go to the table of methods."""
+        self.query_one("#where", Lines).show(lambda _: [((" reading…", "dim"),)])
         self.query_one(MethodsTable).focus()
 
     def want(self) -> Callable[[], ResultsView]:
