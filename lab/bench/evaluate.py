@@ -10,7 +10,7 @@ from typing import Any
 from lab.bench.floor import Shape, answering_cost, measure_rates
 from lab.bench.machine import describe
 from lab.bench.material import Material
-from lab.bench.measure import Sample, interleave, ratios
+from lab.bench.measure import Sample, interleave, ratios, timings
 from lab.bench.peft_serve import Answers, load_adapters, mixed, one_by_one
 from lab.bench.serving import random_adapters, resident_with, rows_of
 from lab.models.answer import request_of
@@ -70,13 +70,10 @@ def trunks(requests: Sequence[Request]) -> list[int]:
 def _told(samples: Sequence[Sample[Answers]], ours: Answers) -> dict[str, Any]:
     answers = samples[0].outcome
     tokens = sum(map(len, answers))
-    median = statistics.median(sample.seconds for sample in samples)
-    return {
-        "seconds": [sample.seconds for sample in samples],
-        "median_seconds": median,
+    told = timings(samples)
+    return told | {
         "answers": len(answers),
         "tokens": tokens,
-        "tokens_per_second": tokens / median,
-        "peak_bytes": max(sample.peak_bytes for sample in samples),
+        "tokens_per_second": tokens / told["median_seconds"],
         "agreement": statistics.fmean(a == b for a, b in zip(answers, ours, strict=True)),  # same ids as ours
     }

@@ -17,7 +17,7 @@ import psutil
 import torch
 
 T = TypeVar("T")
-_EVERY = 0.01  # seconds between two looks at a process's memory
+_EVERY = 0.02  # seconds between two looks at a process's memory
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Sample(Generic[T]):
     """One run of one side."""
 
     seconds: float
+    cpu_seconds: float  # of all threads: hardly longer when others keep the machine busy
     peak_bytes: int  # beyond what was held before
     outcome: T
 
@@ -38,7 +39,11 @@ def interleave(sides: Mapping[str, Callable[[], T]], repeats: int, device: torch
         for name in names[first:] + names[:first]:
             sample = measure(sides[name], device)
             samples[name].append(sample)
-            print(f"{name} {turn + 1}/{repeats}: {sample.seconds:.2f} s", file=sys.stderr, flush=True)
+            print(
+                f"{name} {turn + 1}/{repeats}: {sample.seconds:.2f} s, CPU {sample.cpu_seconds:.2f} s",
+                file=sys.stderr,
+                flush=True,
+            )
     return samples
 
 
@@ -46,11 +51,11 @@ def measure(work: Callable[[], T], device: torch.device) -> Sample[T]:
     """Run `work` once, to the end of what it started on the device."""
     _clean(device)
     with _peak(device) as peak:
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         outcome = work()
         synchronise(device)
-        seconds = time.perf_counter() - began
-    return Sample(seconds, peak[0], outcome)
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    return Sample(seconds, cpu_seconds, peak[0], outcome)
 
 
 def synchronise(device: torch.device) -> None:
@@ -62,9 +67,26 @@ def synchronise(device: torch.device) -> None:
 
 
 def ratios(slow: Sequence[Sample[Any]], fast: Sequence[Sample[Any]]) -> dict[str, Any]:
-    """How many times as long the one takes, turn by turn, and the median of that."""
+    """How many times as long the one takes, turn by turn, and the median of that; the same for CPU time."""
     each = [one.seconds / other.seconds for one, other in zip(slow, fast, strict=True)]
-    return {"median": statistics.median(each), "each": each}
+    cpu = [one.cpu_seconds / other.cpu_seconds for one, other in zip(slow, fast, strict=True)]
+    return {
+        "median": statistics.median(each),
+        "each": each,
+        "cpu_median": statistics.median(cpu),
+        "cpu_each": cpu,
+    }
+
+
+def timings(samples: Sequence[Sample[Any]]) -> dict[str, Any]:
+    """The raw times, their median, and the peak of memory."""
+    return {
+        "seconds": [sample.seconds for sample in samples],
+        "cpu_seconds": [sample.cpu_seconds for sample in samples],
+        "median_seconds": statistics.median(sample.seconds for sample in samples),
+        "median_cpu_seconds": statistics.median(sample.cpu_seconds for sample in samples),
+        "peak_bytes": max(sample.peak_bytes for sample in samples),
+    }
 
 
 def _clean(device: torch.device) -> None:

@@ -25,7 +25,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     console.print(_sides(result["sides"]))
     for name, ratio in result.get("ratios", {}).items():
         each = ", ".join(f"{value:.2f}" for value in ratio["each"])
-        console.print(f"{name}: [bold]{ratio['median']:.2f}×[/] (turn by turn {each})")
+        console.print(
+            f"{name}: [bold]{ratio['median']:.2f}×[/] (turn by turn {each}; in CPU time {ratio['cpu_median']:.2f}×)"
+        )
     for name in ("loss_difference", "agreement", "switch_ms"):
         if name in result:
             console.print(f"{name.replace('_', ' ')}: {_number(result[name])}")
@@ -51,6 +53,7 @@ def _number(value: float) -> str:
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "median_seconds": ("median s", _number),
+    "median_cpu_seconds": ("CPU s", _number),
     "tokens_per_second": ("tokens/s", lambda x: f"{x:,.0f}"),
     "padding": ("padding", lambda x: f"{x:.1%}"),
     "steps": ("steps", str),

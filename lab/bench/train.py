@@ -10,7 +10,7 @@ from typing import Any
 from lab.bench.floor import Shape, measure_rates, training_cost
 from lab.bench.machine import describe
 from lab.bench.material import Material
-from lab.bench.measure import Sample, interleave, ratios
+from lab.bench.measure import Sample, interleave, ratios, timings
 from lab.bench.peft_train import Trained, train_one_by_one
 from lab.models.layout import initial_adapter
 from lab.models.lora import attach
@@ -87,15 +87,12 @@ def _grouped(material: Material, groups: Sequence[GroupData], config: TrainConfi
 
 def _told(samples: Sequence[Sample[Trained]]) -> dict[str, Any]:
     trained = samples[0].outcome
-    median = statistics.median(sample.seconds for sample in samples)
-    return {
-        "seconds": [sample.seconds for sample in samples],
-        "median_seconds": median,
+    told = timings(samples)
+    return told | {
         "tokens": trained.tokens,
-        "tokens_per_second": trained.tokens / median,
+        "tokens_per_second": trained.tokens / told["median_seconds"],
         "padding": 1 - trained.tokens / trained.computed,
         "steps": trained.steps,
-        "peak_bytes": max(sample.peak_bytes for sample in samples),
         "final_loss": trained.losses,
     }
 

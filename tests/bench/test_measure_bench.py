@@ -7,7 +7,7 @@ import time
 import torch
 
 from lab.bench.floor import Cost, Rates, Shape, answering_cost, training_cost
-from lab.bench.measure import interleave, measure, ratios
+from lab.bench.measure import Sample, interleave, measure, ratios, timings
 
 CPU = torch.device("cpu")
 SHAPE = Shape(layers=2, width=4, keys=2, weights=100, head=50, adapter=10, bytes=2)
@@ -56,3 +56,19 @@ def test_the_floor_is_the_slower_of_computing_and_moving():
     floor = Rates(10.0, 4.0).floor(Cost(flops=100, bytes=80), seconds=60)
     assert (floor["compute_seconds"], floor["memory_seconds"]) == (10, 20)
     assert (floor["seconds"], floor["times_floor"]) == (20, 3)
+
+
+def test_cpu_time_does_not_count_waiting():
+    sample = measure(lambda: time.sleep(0.2), CPU)
+    assert sample.seconds >= 0.2 > 2 * sample.cpu_seconds
+
+
+def test_timings_hold_every_raw_time_beside_the_median():
+    samples = [Sample(3.0, 1.0, 10, None), Sample(1.0, 0.5, 30, None), Sample(2.0, 0.8, 20, None)]
+    assert timings(samples) == {
+        "seconds": [3.0, 1.0, 2.0],
+        "cpu_seconds": [1.0, 0.5, 0.8],
+        "median_seconds": 2.0,
+        "median_cpu_seconds": 0.8,
+        "peak_bytes": 30,
+    }
