@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "transformers", "sentence_transformers", "sklearn", "peft", "scipy", "lab.models"]
-LIGHT = ["lab.db.queries", "lab.tasks.queue", "lab.cli.app", "lab.tui.app", "lab.tasks.supervisor", "lab.tasks.executor"]
+LIGHT = [
+    "lab.db.queries",
+    "lab.tasks.queue",
+    "lab.cli.app",
+    "lab.tui.app",
+    "lab.tasks.supervisor",
+    "lab.tasks.executor",
+]
 
 IMPORT_ONE_AFTER_THE_OTHER = """
 import importlib, sys

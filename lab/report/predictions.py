@@ -49,8 +49,6 @@ def read_predictions(folder: Path, persona_id: str | None = None) -> list[Predic
             rows = [orjson.loads(line) for line in file]
         return [Prediction(**row) for row in rows if persona_id in (None, row["persona_id"])]
     except FileNotFoundError:
-        raise LabError(
-            f"{path}: the predictions are not there; run their job again with `lab retry`."
-        ) from None
+        raise LabError(f"{path}: the predictions are not there; run their job again with `lab retry`.") from None
     except (orjson.JSONDecodeError, TypeError, KeyError) as error:
         raise LabError(f"{path}: damaged ({error}); run its job again.") from None

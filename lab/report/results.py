@@ -94,9 +94,7 @@ def results(study: StudyRow, split: str = "test", task_type: str = "") -> Result
             n_personas=max(len(personas) for personas in table.values()),
             metrics=_estimates(table),
             vs_unified=_versus(compared[name], corrected[name]) if name in compared else None,
-            cost=Cost(
-                **ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
-            ),
+            cost=Cost(**ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})),
         )
         for name, table in tables.items()
     ]
