@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _SLOW_LOOK_SECONDS = 0.5
 _TWO_COLUMNS = 100  # cells; in fewer, one method is shown at first
-_COMMANDS = ("persona", "method", "compare", "context", "fresh", "study", "write", "help", "quit", "go")
 
 
 class ChatScreen(LabScreen["ChatView"]):
@@ -86,13 +85,9 @@ class ChatScreen(LabScreen["ChatView"]):
         return self.query_one(Prompt)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While words are written, letters are letters; esc is for what there is to stop or leave."""
+        """Esc is for what there is to stop or to leave."""
         del parameters
-        if not self.is_mounted:
-            return True
-        if action == "stop":
-            return self.prompt.has_focus or bool(self._writing())
-        return not (action in _COMMANDS and self.prompt.has_focus)
+        return action != "stop" or not self.is_mounted or self.prompt.has_focus or bool(self._writing())
 
     def want(self) -> Callable[[], ChatView]:
         """Who there is to chat with."""
