@@ -31,6 +31,10 @@ class ExecutorProcess:
             # OpenMP threads that spin while they wait make a CPU shared with anything else (the chat executor,
             # another user) 6 to 10 times slower; threads that sleep cost next to nothing on a quiet one.
             "OMP_WAIT_POLICY": "PASSIVE",
+            # Unpadded waves have ever new lengths, and the CPU's matmul kernels are compiled and kept for each:
+            # 1024 of them are gigabytes after an hour of training, 64 are as fast.
+            "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+            "LRU_CACHE_CAPACITY": "64",
         } | os.environ
         self._process = subprocess.Popen(
             command,
