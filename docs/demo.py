@@ -27,8 +27,8 @@ def main() -> None:
     """Generate, train, evaluate, print, explain."""
     began = time.monotonic()
     if not DATA.exists():
-        say("data: 6 personas with 20 dialogues each, generated from seed 0")
-        lab("data", "generate", str(DATA), "--personas", "6", "--dialogues", "20", "--seed", "0")
+        say("data: 5 personas with 15 dialogues each, generated from seed 0")
+        lab("data", "generate", str(DATA), "--personas", "5", "--dialogues", "15", "--seed", "0")
     say("study: base, unified LoRA and one LoRA per persona on SmolLM2-135M-Instruct")
     lab(
         *("run", "--name", "demo", "--data", str(DATA), "--base", "smollm2-135m"),
