@@ -130,7 +130,8 @@ def test_the_lab_of_this_machine_starts_once_outlives_its_starter_and_stops(tmp_
             (worker,) = local_workers()
             assert os.getsid(worker.pid) == worker.pid, "no terminal can take it along"
             assert psutil.Process(worker.pid).ppid() in (1, os.getpid())
-            assert f"worker {worker.id} runs on cpu" in log_file().read_text()
+            # Its row is there a moment before its word.
+            eventually(lambda: f"worker {worker.id} runs on cpu" in log_file().read_text(), "it said so")
         finally:
             assert shut_down() == 1
         assert (local_workers(), embedded.is_running(), shut_down()) == ([], False, 0)
