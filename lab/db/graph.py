@@ -46,15 +46,15 @@ def children(session: Session, job: int) -> list[int]:
     return list(session.exec(select(JobParent.child).where(JobParent.parent == job)))
 
 
-def _below(session: Session, job: int) -> list[int]:
-    """All jobs that wait for this one, directly or not, parents first."""
+def _below(session: Session, job: int) -> set[int]:
+    """All jobs that wait for this one, directly or not."""
     found: set[int] = set()
     frontier = {job}
     while frontier:
         below = session.exec(select(JobParent.child).where(col(JobParent.parent).in_(frontier))).all()
         frontier = set(below) - found
         found |= frontier
-    return sorted(found)
+    return found
 
 
 def unblock(session: Session, jobs: Iterable[int]) -> None:

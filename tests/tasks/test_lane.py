@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psutil
@@ -43,10 +43,11 @@ def lane(lab_home, successes: list[str]) -> Iterator[Lane]:
     all_is_well()
 
 
-def background(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+@pytest.fixture
+def thread() -> Iterator[ThreadPoolExecutor]:
+    """A thread that, like a worker's, outlives the work: executors die with the thread that made them."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
 
 
 def executors() -> list[psutil.Process]:
@@ -61,16 +62,15 @@ def test_a_lane_works_until_nothing_is_ready_and_rings_for_what_it_freed(lane: L
     assert successes == ["rung"] * 3
 
 
-def test_a_lane_that_cannot_reach_the_database_lets_go_in_time_and_gives_back(lane: Lane, lab_home, monkeypatch):
+def test_a_lane_cut_off_from_the_database_lets_go_in_time_and_gives_back(lane: Lane, lab_home, monkeypatch, thread):
     monkeypatch.setattr(engines, "_PATIENCE_SECONDS", 0.2)
     engines.engine().dispose()
     (a,) = submit(drill("a", steps=MANY, pause=0.02))
-    working = background(lane.drain)
+    working = thread.submit(lane.drain)
     eventually(at_step(a, 3))
     wall = sqlite3.connect(lab_home / "lab.db", isolation_level=None)
     wall.execute("BEGIN IMMEDIATE")  # nobody else can write any more
-    working.join(15)
-    assert not working.is_alive(), "given up after half a lease"
+    working.result(15)  # given up after half a lease
     assert executors() == [], "and nobody goes on with a job that another worker may take"
     wall.execute("ROLLBACK")
     wall.close()
@@ -80,39 +80,39 @@ def test_a_lane_that_cannot_reach_the_database_lets_go_in_time_and_gives_back(la
     assert (row.state, row.crashes, row.tries, row.checkpoint_step > 0) == ("READY", 0, 0, True)
 
 
-def test_a_short_outage_is_waited_out(lane: Lane, lab_home, monkeypatch):
+def test_a_short_outage_is_waited_out(lane: Lane, lab_home, monkeypatch, thread):
     monkeypatch.setattr(engines, "_PATIENCE_SECONDS", 0.2)
     engines.engine().dispose()
     (a,) = submit(drill("a", steps=40, pause=0.02))
-    working = background(lane.drain)
+    working = thread.submit(lane.drain)
     eventually(at_step(a, 3))
     wall = sqlite3.connect(lab_home / "lab.db", isolation_level=None)
     wall.execute("BEGIN IMMEDIATE")
-    working.join(0.5)
+    wait([working], 0.5)
     wall.execute("ROLLBACK")
     wall.close()
-    working.join(20)
+    working.result(20)
     assert (states([a]), job(a).attempt) == (["SUCCEEDED"], 1)
 
 
-def test_a_lane_told_to_stop_hands_its_job_back(lane: Lane):
+def test_a_lane_told_to_stop_hands_its_job_back(lane: Lane, thread):
     ids = submit(drill("a", steps=MANY, pause=0.02), drill("b"))
-    working = background(lane.drain)
+    working = thread.submit(lane.drain)
     eventually(at_step(ids[0], 3))
     lane.stop()
     assert lane.join(10)
-    working.join()
+    working.result(10)
     assert states(ids) == ["READY", "READY"]
     assert job(ids[0]).checkpoint_step >= 3
 
 
-def test_a_lane_whose_job_was_taken_ends_its_executor(lane: Lane):
+def test_a_lane_whose_job_was_taken_ends_its_executor(lane: Lane, thread):
     (a,) = submit(drill("a", steps=MANY, pause=0.02))
-    working = background(lane.drain)
+    working = thread.submit(lane.drain)
     eventually(at_step(a, 3))
     jobs.lose(jobs.Lease(a, 1, "me"))
     jobs.cancel(a)
-    working.join(10)
+    working.result(10)
     assert (states([a]), executors()) == (["CANCELLED"], [])
 
 
