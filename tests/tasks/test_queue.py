@@ -12,7 +12,7 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from planned import claimed, forget_settings, planned, submit, succeed
+from planned import claimed, forget_settings, own_lab, planned, submit, succeed
 
 from lab.db import jobs
 from lab.errors import LabError
@@ -24,6 +24,7 @@ from lab.tasks.queue import JobQueue, ask, check_redis
 def server(lab_home) -> Iterator[redis.Redis]:
     embedded.start()
     yield redis.Redis.from_url(embedded.url())
+    forget_settings()  # a test may have changed them
     embedded.stop()
 
 
@@ -67,13 +68,13 @@ def test_garbage_is_dropped_without_a_pause(server):
     assert time.monotonic() - began < 2
 
 
-def test_two_labs_on_one_redis_do_not_hear_each_other(server, monkeypatch, tmp_path):
-    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
-    forget_settings()
-    queue.wake(queue.WORK, [1])
-    monkeypatch.setenv("LAB_ARTIFACTS", str(tmp_path / "another"))
-    forget_settings()
-    assert queue.waiting_messages(queue.WORK) == 0
+def test_two_labs_on_one_redis_do_not_hear_each_other(server, tmp_path):
+    url = embedded.url()
+    for name in ("one", "another"):
+        with own_lab(tmp_path / name, LAB_REDIS_URL=url):
+            assert queue.waiting_messages(queue.WORK) == 0
+            queue.wake(queue.WORK, [1])
+            assert queue.waiting_messages(queue.WORK) == 1
 
 
 def test_while_the_queue_is_out_of_reach_every_second_is_a_wake_up(lab_home):
