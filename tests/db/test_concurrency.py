@@ -41,7 +41,7 @@ def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> Iter
         a = one.submit(first)
         assert at_commit.wait(5)
         b = two.submit(second)
-        wait([b], timeout=0.2)  # long enough to reach the lock, if there is one
+        wait([b], timeout=0.1)  # long enough to reach the lock, if there is one
         go_on.set()
         wait([a, b], timeout=10)
         event.remove(engine(), "commit", hold)

@@ -44,6 +44,14 @@ def eventually(condition: Callable[[], Any], what: str = "", seconds: float = SO
         time.sleep(0.02)
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it is gone, or only waits for somebody to take note."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def drill(key: str, *parents: str, **spec: Any) -> PlannedJob:
     """A job of the kind `drill` that does what `spec` says."""
     return planned(key, *parents, kind="drill", spec=spec | {"key": key})
@@ -128,11 +136,13 @@ class Fleet:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
             process.communicate()
-        _, alive = psutil.wait_procs(self._children, timeout=5)
-        for child in alive:
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: all(has_ended(child) for child in self._children), seconds=5)
+        left = [child for child in self._children if not has_ended(child)]
+        for child in left:
             child.kill()
         embedded.stop()
-        assert not alive, "executors outlived their workers"
+        assert not left, "executors outlived their workers"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, submit, wait_for
+from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, has_ended, submit, wait_for
 from planned import forget_settings, job, own_lab, state, states
 
 from lab.db.queries import job_log, list_workers
@@ -29,26 +29,25 @@ def ships(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
 
 def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: Fleet):
     first = ships.start()
-    ids = submit(drill("long", steps=30, pause=0.05), drill("next", "long"))
+    ids = submit(drill("long", steps=20, pause=0.05), drill("next", "long"))
     eventually(at_step(ids[0], 4))
     executors = ships.executors()
     first.kill()
     first.wait()
-    _, alive = psutil.wait_procs(executors, timeout=5)
-    assert not alive, "an executor dies with its worker"
+    eventually(lambda: all(has_ended(executor) for executor in executors), "an executor dies with its worker", 5)
     ships.start()
     wait_for(ids)  # on one machine nobody waits for the lease to run out
     assert states(ids) == ["SUCCEEDED", "SUCCEEDED"]
     assert job(ids[0]).attempt == 2
     steps = [step for _, step in diary(ids[0])]
-    assert sorted(set(steps)) == list(range(1, 31))
-    assert len(steps) <= 31, "at most one checkpoint interval is done twice"
+    assert sorted(set(steps)) == list(range(1, 21))
+    assert len(steps) <= 21, "at most one checkpoint interval is done twice"
     assert [worker.pid for worker in list_workers()] == [worker.pid for worker in local_workers()]
 
 
 def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_home, ships: Fleet):
     first = ships.start()
-    ids = submit(drill("long", steps=30, pause=0.05, checkpoint_every=1000))
+    ids = submit(drill("long", steps=20, pause=0.05, checkpoint_every=1000))
     eventually(at_step(ids[0], 4))
     first.send_signal(signal.SIGTERM)
     assert first.wait(10) == 0
@@ -57,7 +56,7 @@ def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_ho
     assert local_workers() == list_workers() == []
     ships.start()
     wait_for(ids)
-    assert [step for _, step in diary(ids[0])] == list(range(1, 31)), "no step was lost, none done twice"
+    assert [step for _, step in diary(ids[0])] == list(range(1, 21)), "no step was lost, none done twice"
 
 
 def test_a_frozen_worker_loses_its_job_and_cannot_touch_it_when_it_wakes(lab_home, ships: Fleet):
