@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -87,6 +88,22 @@ def all_is_well() -> None:
     assert check_invariants(lambda artifact, manifest: verify_manifest(root / artifact, manifest)) == []
 
 
+def freeze(process: subprocess.Popen[str]) -> None:
+    """Stop it in its tracks, but not in the middle of a write: SQLite's one lock would be frozen with it."""
+
+    def lets_others_write() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(load_settings().artifacts / "lab.db", timeout=1)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+        return True
+
+    eventually(lets_others_write, "a worker frozen between two writes")
+
+
 class Fleet:
     """The workers of one lab on this machine."""
 
@@ -112,7 +129,7 @@ class Fleet:
         process = self.launch(**settings)
 
         def works() -> bool:
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, process.stdout.read() if process.stdout else ""
             return any(worker.pid == process.pid for worker in local_workers())
 
         eventually(works, "a worker that runs")
@@ -135,7 +152,7 @@ class Fleet:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
-            process.communicate()
+            process.wait()
         with contextlib.suppress(AssertionError):
             eventually(lambda: all(has_ended(child) for child in self._children), seconds=5)
         left = [child for child in self._children if not has_ended(child)]

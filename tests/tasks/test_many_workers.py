@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, has_ended, submit, wait_for
+from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, freeze, has_ended, submit, wait_for
 from planned import forget_settings, job, own_lab, state, states
 
 from lab.db.queries import job_log, list_workers
@@ -63,7 +63,7 @@ def test_a_frozen_worker_loses_its_job_and_cannot_touch_it_when_it_wakes(lab_hom
     frozen = ships.start(LAB_DEVICES='["one"]', LAB_LEASE_SECONDS="3")
     ids = submit(drill("long", steps=40, pause=0.1))
     eventually(at_step(ids[0], 3))
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen)
     ships.start(LAB_DEVICES='["two"]', LAB_LEASE_SECONDS="3")
     eventually(lambda: job(ids[0]).device == "two")
     frozen.send_signal(signal.SIGCONT)
