@@ -8,7 +8,20 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, freeze, has_ended, submit, wait_for
+from fleet import (
+    FAST,
+    Fleet,
+    all_is_well,
+    at_step,
+    diary,
+    drill,
+    eventually,
+    fleet,
+    freeze,
+    has_ended,
+    submit,
+    wait_for,
+)
 from planned import forget_settings, job, own_lab, state, states
 
 from lab.db.queries import job_log, list_workers
