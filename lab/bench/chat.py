@@ -92,7 +92,7 @@ def _switch(resident: Resident, row: Row, other: Row, second: Row, times: Times)
 
 
 def _forget(resident: Resident) -> None:
-    resident.pasts = Pasts(resident.base.model.config)
+    resident.pasts = Pasts()
 
 
 def _timed(resident: Resident, row: Row, new_tokens: int) -> tuple[str, float]:
@@ -113,7 +113,7 @@ def _chat_in_peft(
     seconds = []
     for wanted in (1, new_tokens):
         began = time.perf_counter()
-        one_by_one(model, [persona], [request_of(resident.base, second, new_tokens)], wanted)
+        one_by_one(model, [persona], [request_of(resident, second, new_tokens)], wanted)
         seconds.append(time.perf_counter() - began)
     first, whole = seconds
     times["first_warm_ms"].append(1000 * first)  # it is all the same to it

@@ -30,7 +30,7 @@ def bench_evaluate(material: Material) -> dict[str, Any]:
 
     def sides(n: int, new: int) -> dict[str, Callable[[], Answers]]:
         def asked() -> list[Request]:  # every side makes its prompts from the messages itself
-            return [request_of(base, row, new) for row in rows[:n]]
+            return [request_of(resident, row, new) for row in rows[:n]]
 
         return {
             "mixed": lambda: [list(answer.token_ids) for answer in generate(resident, rows[:n], new)],
@@ -42,7 +42,7 @@ def bench_evaluate(material: Material) -> dict[str, Any]:
         warm_up()
     samples = interleave(sides(len(rows), new), settings.repeats, base.device)
     rates = rates.or_better(measure_rates(material.plain))
-    requests = [request_of(base, row, new) for row in rows]
+    requests = [request_of(resident, row, new) for row in rows]
     lengths = [len(request.ids) for request in requests]
     told = {name: _told(found, samples["mixed"][0].outcome) for name, found in samples.items()}
     cost = answering_cost(shape, trunks(requests), lengths, new)

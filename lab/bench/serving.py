@@ -7,10 +7,10 @@ import dataclasses
 import torch
 
 from lab.bench.material import Material, prompts
-from lab.models.layout import initial_adapter
 from lab.models.lora import Adapter, attach
 from lab.models.resident import Resident
 from lab.models.serve import Row
+from lab.models.trained_lora import initial_adapter
 
 _SPREAD = 0.05  # of B's weights: enough for personas to answer differently
 

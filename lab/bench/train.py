@@ -12,10 +12,10 @@ from lab.bench.machine import describe
 from lab.bench.material import Material
 from lab.bench.measure import Sample, interleave, ratios, timings
 from lab.bench.peft_train import Trained, train_one_by_one
-from lab.models.layout import initial_adapter
 from lab.models.lora import attach
 from lab.models.memory import tokens_at_once
 from lab.models.train import train_groups
+from lab.models.trained_lora import initial_adapter
 from lab.models.training import GroupData, GroupResult, TrainConfig
 
 EVERYONE = "everyone"

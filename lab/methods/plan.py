@@ -84,14 +84,17 @@ class _Planner:
 
     def _train_spec(self, method: Method, seed: int) -> dict[str, Any]:
         training = Training(**self.study.training.model_dump() | method.training)
+        lora = method.parameters == "lora"
+        sweep = {name: values for name, values in method.sweep.model_dump(mode="json").items() if values}
         return {
             **self.data,
             **self.model,
             "seed": seed,
             "share": method.share,
             "parameters": method.parameters,
-            "lora": method.lora.model_dump(mode="json"),
+            **({"lora": method.lora.model_dump(mode="json")} if lora else {"tokens": method.tokens}),
             "training": training.model_dump(mode="json"),
+            **({"sweep": sweep} if sweep else {}),
         }
 
     def _evaluate(self, name: str, book: str, split: str, seed: int) -> None:

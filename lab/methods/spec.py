@@ -45,15 +45,25 @@ class Training(_Strict):
     )
 
 
+class Sweep(_Strict):
+    """Settings to try, every combination as groups of the same pass; the lowest mean val loss over groups wins."""
+
+    learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    rank: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((), description="alpha follows: alpha / rank stays")
+    seed: tuple[int, ...] = ()
+
+
 class Method(_Strict):
     """One personalisation method, as `catalog.toml` declares it."""
 
     about: str = ""
     source: str = ""
     share: Literal["everyone", "persona"] = "everyone"
-    parameters: Literal["none", "lora"]
+    parameters: Literal["none", "lora", "soft-prompt", "prefix"]
     on: Name | None = None
     lora: Lora = Lora()
+    tokens: int = Field(10, ge=1, le=512, description="of a soft prompt or prefix")
+    sweep: Sweep = Sweep()
     training: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's")
 
     @field_validator("training")
@@ -66,6 +76,17 @@ class Method(_Strict):
     def _something_to_stand_on(self) -> Self:
         if self.parameters == "none" and self.on is not None:
             raise ValueError("a method that learns nothing cannot stand on another; leave out 'on' or learn something")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_of_what_is_learned(self) -> Self:
+        lora = self.parameters == "lora"
+        if not lora and ("lora" in self.model_fields_set or self.sweep.rank):
+            raise ValueError(f"'lora' and 'sweep.rank' are for parameters = 'lora', not '{self.parameters}'")
+        if (lora or self.parameters == "none") and "tokens" in self.model_fields_set:
+            raise ValueError("'tokens' is for parameters = 'soft-prompt' or 'prefix'")
+        if self.parameters == "none" and self.sweep != Sweep():
+            raise ValueError("a method that learns nothing has nothing to sweep; leave out 'sweep'")
         return self
 
 
@@ -121,7 +142,7 @@ def sentence(error: ValidationError, where: str) -> LabError:
 
 def _keys_beside(path: list[str]) -> list[str]:
     model: type[BaseModel] = Study
-    inner: dict[str, type[BaseModel]] = {"training": Training, "lora": Lora}
+    inner: dict[str, type[BaseModel]] = {"training": Training, "lora": Lora, "sweep": Sweep}
     if "method" in path[:-1]:
         model = Method
     for part in path[:-1]:

@@ -9,7 +9,8 @@ from lab.errors import LabError
 from lab.models.base import BaseModel
 from lab.models.chat_template import Message, encode_prompt
 from lab.models.decode import Request
-from lab.models.resident import Stack
+from lab.models.resident import Resident, Stack
+from lab.models.virtual import VIRTUAL
 
 _UNFINISHED = "\ufffd"  # what a character's first bytes decode to
 
@@ -22,15 +23,21 @@ class Row:
     adapters: Stack = ()
 
 
-def request_of(base: BaseModel, row: Row, max_new_tokens: int) -> Request:
+def room(resident: Resident, row: Row) -> int:
+    """Tokens of text that the model can attend to beside what the row's adapters put before it."""
+    return resident.base.context_length - resident.virtual_tokens(row.adapters) - resident.prefix_tokens(row.adapters)
+
+
+def request_of(resident: Resident, row: Row, max_new_tokens: int) -> Request:
     """The prompt for the next assistant turn; its oldest exchanges go if the context is too short."""
-    room = base.context_length - max_new_tokens
-    if max_new_tokens < 1 or room < 1:
+    base, left = resident.base, room(resident, row) - max_new_tokens
+    if max_new_tokens < 1 or left < 1:
         raise LabError(
             f"{base.name} reads at most {base.context_length} tokens, prompt and answer together; "
             f"an answer of {max_new_tokens} cannot be asked for."
         )
-    return Request(tuple(encode_prompt(base.tokenizer, row.messages, room)), row.adapters)
+    lead = (VIRTUAL,) * resident.virtual_tokens(row.adapters)
+    return Request((*lead, *encode_prompt(base.tokenizer, row.messages, left)), row.adapters)
 
 
 def is_complete(base: BaseModel, ids: list[int]) -> bool:

@@ -66,6 +66,7 @@ class Wave:
 
     Packed, all sequences lie end to end in one row, [1, T], with no padding at all. Padded, every sequence
     has its own row, right-padded to the longest, [n, longest]. Flat indices below count through the rows.
+    A sequence may begin with virtual tokens, whose ids mean nothing.
     """
 
     ids: Tensor  # [rows, t]
@@ -77,12 +78,14 @@ class Wave:
     item: Tensor  # [n] its item
     counts: Tensor  # [W] supervised tokens of each item, float32
     sequence: Tensor  # [rows · t] each token's sequence within its item, int32
+    owner: Tensor  # [n] the item of each sequence
+    virtual: Tensor  # [n · v] flat indices of the virtual tokens, sequence by sequence
     tokens: tuple[int, ...]  # real tokens of each item
 
     @property
     def size(self) -> int:
-        """Number of tokens the model computes, padding included."""
-        return self.ids.numel()
+        """Number of tokens the model computes, padding included and virtual ones not."""
+        return self.ids.numel() - len(self.virtual)
 
     def keys(self, groups: Sequence[int]) -> Tensor:
         """Dropout keys [W, m] in the layout of `items`, from one 32-bit number per item."""
@@ -91,15 +94,19 @@ class Wave:
         return self.items.pad(token_keys(per_token.to(self.ids.device), self.sequence, positions))
 
 
-def lay_out(items: Sequence[Sequence[Example]], *, packed: bool, device: torch.device | str = "cpu") -> Wave:
-    """Lay the examples of W items out for the model."""
+def lay_out(
+    items: Sequence[Sequence[Example]], *, packed: bool, virtual: int = 0, device: torch.device | str = "cpu"
+) -> Wave:
+    """Lay the examples of W items out for the model, `virtual` tokens before each."""
     examples = [example for examples in items for example in examples]
-    sizes = np.array([len(example) for example in examples])
+    lead = np.zeros(virtual, dtype=np.int64)
+    sizes = np.array([virtual + len(example) for example in examples])
     item_of = np.repeat(np.arange(len(items)), [len(item) for item in items])  # [sequences]
     sequence_of = np.concatenate([np.arange(len(item)) for item in items])  # [sequences]
-    ids = np.concatenate([example.ids for example in examples])  # [T]
+    ids = np.concatenate([part for example in examples for part in (lead, example.ids)])  # [T]
     positions = np.concatenate([np.arange(size) for size in sizes])  # [T]
-    supervised = np.concatenate([example.supervised for example in examples]) & (positions > 0)  # [T]
+    supervised = np.concatenate([part for example in examples for part in (lead != 0, example.supervised)])  # [T]
+    supervised &= positions > virtual  # nothing is learned about a sequence's own first token
 
     longest = int(sizes.max())
     shape = (1, len(ids)) if packed else (len(examples), longest)
@@ -123,7 +130,9 @@ def lay_out(items: Sequence[Sequence[Example]], *, packed: bool, device: torch.d
         item=torch.from_numpy(target_items).to(device),
         counts=torch.from_numpy(np.bincount(target_items, minlength=len(items))).float().to(device),
         sequence=torch.from_numpy(np.repeat(sequence_of, widths).astype(np.int32)).to(device),
-        tokens=tuple(np.bincount(item_of, sizes).astype(int).tolist()),
+        owner=torch.from_numpy(item_of).to(device),
+        virtual=torch.from_numpy(spread[positions < virtual]).to(device),
+        tokens=tuple(np.bincount(item_of, sizes - virtual).astype(int).tolist()),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lab.errors import LabError
-from lab.models.layout import Layout
-from lab.models.lora import LoraConfig
-from lab.models.training import GroupResult
+from lab.models.training import GroupResult, Learned
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoint:
@@ -46,19 +45,18 @@ class Checkpoint:
             raise LabError(f"{path}: belongs to other data, settings or base model; start the training anew.")
         return header["state"], tensors
 
-    def save_result(self, place: int, result: GroupResult, layout: Layout) -> None:
-        """Keep the finished group at `place`."""
-        fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name != "adapter"}
-        header = {"result": fields, "adapter": result.adapter.digest()}
-        _write(self._result(place), {"row": layout.row(result.adapter)}, header)
+    def save_result(self, place: int, result: GroupResult, row: Tensor) -> None:
+        """Keep the finished group at `place`, with what it learned as a `row` [P]."""
+        fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name != "learned"}
+        _write(self._result(place), {"row": row}, {"result": fields, "learned": result.learned.digest()})
 
-    def load_result(self, place: int, layout: Layout, lora: LoraConfig) -> GroupResult:
-        """The finished group at `place`; `LabError` if its weights are not those once written."""
+    def load_result(self, place: int, learned: Callable[[Tensor], Learned]) -> GroupResult:
+        """The finished group at `place`, its row read by `learned`; `LabError` if the weights are not those written."""
         header, tensors = _read(self._result(place))
-        adapter = layout.adapter(tensors["row"], lora)
-        if adapter.digest() != header["adapter"]:
+        found = learned(tensors["row"])
+        if found.digest() != header["learned"]:
             raise LabError(f"{self._result(place)}: damaged (the digest differs); start the training anew.")
-        return GroupResult(adapter=adapter, **header["result"])
+        return GroupResult(learned=found, **header["result"])
 
     def _result(self, place: int) -> Path:
         return self.folder / "finished" / f"{place}.safetensors"

@@ -20,7 +20,7 @@ from lab.models.training import Stopped
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt and the adapters that answer it."""
+    """A prompt, with the virtual tokens that it begins with, and the adapters that answer it."""
 
     ids: tuple[int, ...]
     stack: Stack = ()
@@ -65,19 +65,26 @@ def plan(
 ) -> list[list[list[int]]]:
     """Split the requests (by number) into batches of families, longest prompts first.
 
-    All prompts of a family are beginnings of its last one. Families of like rank and length lie together.
+    All prompts of a family are beginnings of its last one. Families of like rank and length lie together; all
+    rows of a batch have prefixes of one length.
     """
     families = []
     for family in _families(requests) if sharing else [[i] for i in range(len(requests))]:
         most = max(1, batch_tokens // (len(requests[family[-1]].ids) + max_new_tokens))
         families += [family[i : i + most] for i in range(0, len(family), most)]
     length = {family[-1]: len(requests[family[-1]].ids) for family in families}
-    families.sort(key=lambda f: (resident.rank(requests[f[-1]].stack), length[f[-1]]), reverse=True)
+
+    def likeness(family: list[int]) -> tuple[int, int, int]:
+        stack = requests[family[-1]].stack
+        return resident.prefix_tokens(stack), resident.rank(stack), length[family[-1]]
+
+    families.sort(key=likeness, reverse=True)
     batches: list[list[list[int]]] = []
     rows = width = 0
     for family in families:
         widest = max(width, length[family[-1]])
-        if not batches or (rows + len(family)) * (widest + max_new_tokens) > batch_tokens:
+        other_prefix = batches and likeness(batches[-1][0])[0] != likeness(family)[0]
+        if not batches or other_prefix or (rows + len(family)) * (widest + max_new_tokens) > batch_tokens:
             batches.append([])
             rows, widest = 0, length[family[-1]]
         batches[-1].append(family)
@@ -136,8 +143,9 @@ class _Batch:
 
     def __init__(self, resident: Resident, requests: Sequence[Request], families: list[list[int]]) -> None:
         self._resident = resident
-        self._cache = KeyValueCache(resident.base.model.config)
         trunks = [requests[family[-1]] for family in families]
+        self._before = resident.prefix_tokens(trunks[0].stack)
+        self._cache = resident.cache([trunk.stack for trunk in trunks])
         trunk_of = [k for k, family in enumerate(families) for _ in family]
         rows = [requests[i] for family in families for i in family]
         self._stacks = [request.stack for request in rows]
@@ -150,9 +158,11 @@ class _Batch:
         if len(rows) > len(trunks):
             # Each row takes its own beginning of its trunk, moved to the right end.
             columns = torch.arange(width, device=trunk.device) - width + 1 + last[:, None]  # [rows, width]
-            self._cache.spread(trunk, columns.clamp(min=0))
-        self._mask = torch.arange(width, device=trunk.device) >= width - self._lengths[:, None]  # [rows, width]
-        self._padded = not bool(self._mask.all())
+            prefix = torch.arange(self._before, device=trunk.device).expand(len(rows), -1)
+            self._cache.spread(trunk, torch.cat([prefix, self._before + columns.clamp(min=0)], dim=1))
+        mask = torch.arange(width, device=trunk.device) >= width - self._lengths[:, None]  # [rows, width]
+        self._mask = self._with_prefix(mask)
+        self._padded = not bool(mask.all())
         self._factors = resident.factors(self._stacks)
         self.tokens = resident.head.logits(hidden[trunk, last]).argmax(-1)
 
@@ -163,7 +173,7 @@ class _Batch:
             self.tokens[:, None],
             self._factors,
             self._mask if self._padded else None,
-            self._lengths[:, None],
+            self._before + self._lengths[:, None],
             self._cache,
         )
         self._lengths = self._lengths + 1
@@ -186,9 +196,14 @@ class _Batch:
         ids = self._tensor([[0] * (width - len(trunk.ids)) + list(trunk.ids) for trunk in trunks])
         lengths = self._tensor([len(trunk.ids) for trunk in trunks])
         positions = torch.arange(width, device=ids.device) - width + lengths[:, None]  # [trunks, width]
-        mask = positions >= 0 if bool((lengths < width).any()) else None
-        factors = self._resident.factors([trunk.stack for trunk in trunks])
-        return self._resident.hidden(ids, factors, mask, positions.clamp(min=0), self._cache)
+        mask = self._with_prefix(positions >= 0) if bool((lengths < width).any()) else None
+        stacks = [trunk.stack for trunk in trunks]
+        factors, soft = self._resident.factors(stacks), self._resident.soft(stacks)
+        return self._resident.hidden(ids, factors, mask, self._before + positions.clamp(min=0), self._cache, soft)
+
+    def _with_prefix(self, mask: Tensor) -> Tensor:
+        """The mask [rows, t] with the prefix before it, [rows, before + t]."""
+        return torch.cat([mask.new_ones(len(mask), self._before), mask], dim=1)
 
     def _tensor(self, values: list[int] | list[list[int]]) -> Tensor:
         return torch.tensor(values, device=self._resident.base.device)

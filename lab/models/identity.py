@@ -9,25 +9,27 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel
 
-from lab.models.lora import GroupedLinear, LoraConfig
-from lab.models.training import GroupData, TrainConfig
+from lab.models.lora import GroupedLinear
+from lab.models.training import GroupData, LearnedConfig, TrainConfig
 
 # These change how the work is cut up and when it is saved, not what comes out.
 _NOT_THE_RESULT = ("in_flight", "checkpoint_steps", "checkpoint_seconds")
 
 
-def run_digest(model: PreTrainedModel, groups: Sequence[GroupData], lora: LoraConfig, config: TrainConfig) -> str:
+def run_digest(model: PreTrainedModel, groups: Sequence[GroupData], learned: LearnedConfig, config: TrainConfig) -> str:
     """SHA-256 (hex) of the data, the settings and a sample of the base model's weights."""
     settings = dataclasses.asdict(config)
     for name in _NOT_THE_RESULT:
         del settings[name]
-    sha = hashlib.sha256(json.dumps([dataclasses.asdict(lora), settings, str(model.dtype)]).encode())
+    sha = hashlib.sha256(json.dumps([dataclasses.asdict(learned), settings, str(model.dtype)]).encode())
     for name, module in model.named_modules():
         if isinstance(module, GroupedLinear):
             sha.update(name.encode() + module.weight[0].float().cpu().numpy().tobytes())
     for group in groups:
         under = group.under.digest() if group.under else None
-        sha.update(json.dumps([group.name, group.learning_rate, under, len(group.train), len(group.val)]).encode())
+        lora = dataclasses.asdict(group.lora) if group.lora else None
+        own = [group.name, group.learning_rate, under, lora, group.seed, group.stream]
+        sha.update(json.dumps([*own, len(group.train), len(group.val)]).encode())
         for example in (*group.train, *group.val):
             sha.update(len(example).to_bytes(8, "little") + example.ids.tobytes() + example.supervised.tobytes())
     return sha.hexdigest()

@@ -6,7 +6,7 @@ a CPU. Here new keys and values are written into room kept free at the end.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,30 +93,30 @@ class KeyValueCache(DynamicCache):
 
 @dataclass
 class Past:
-    """Tokens that were read, and their keys and values."""
+    """Tokens that were read, and their keys and values; `before` them lie those of a prefix."""
 
     cache: KeyValueCache
+    before: int = 0
     ids: list[int] = field(default_factory=list)
 
 
 class Pasts:
     """What was read last, under a few keys: the next turn of a chat need not read the chat again."""
 
-    def __init__(self, config: PreTrainedConfig) -> None:
-        self._config = config
+    def __init__(self) -> None:
         self._kept: dict[Hashable, Past] = {}  # oldest first
 
-    def take(self, key: Hashable, ids: Sequence[int]) -> Past:
-        """Take out what is known of the beginning of `ids`; it is never all of them."""
+    def take(self, key: Hashable, ids: Sequence[int], new: Callable[[], Past]) -> Past:
+        """Take out what is known of the beginning of `ids`, or a `new` one; it is never all of them."""
         past = self._kept.pop(key, None)
         if past is None or not past.cache.plain:
-            return Past(KeyValueCache(self._config))
+            return new()
         common = 0
         for known, asked in zip(past.ids, ids[:-1], strict=False):
             if known != asked:
                 break
             common += 1
-        past.cache.take_back(common)
+        past.cache.take_back(past.before + common)
         del past.ids[common:]
         return past
 

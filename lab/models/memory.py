@@ -1,4 +1,4 @@
-"""How many tokens may share one forward and backward pass."""
+"""How many tokens may share one forward and backward pass, and how running out of memory shows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def tokens_at_once(model: PreTrainedModel) -> int:
     size = torch.finfo(model.dtype).bits // 8
     per_token: int = config.num_hidden_layers * (16 * width + 5 * inner) * size
     return max(1, min(_FASTEST.get(model.device.type, 8192), int(_free(model.device) * _SHARE) // per_token))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or this machine had no memory left for what was asked."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
+    )
 
 
 def _free(device: torch.device) -> int:

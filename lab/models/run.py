@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import statistics
 import time
@@ -13,12 +14,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lab.errors import LabError
 from lab.models.batching import Course, Example, choose_wave
 from lab.models.checkpoint import Checkpoint
+from lab.models.lora import LoraConfig
+from lab.models.memory import is_out_of_memory
 from lab.models.optimiser import clip, scheduled
 from lab.models.slots import Progress, Slots
-from lab.models.training import EventKind, GroupData, GroupResult, Stopped, TrainConfig, TrainEvent, TrainSummary
-from lab.models.waves import Item, Waves
+from lab.models.training import (
+    EventKind,
+    GroupData,
+    GroupResult,
+    Learned,
+    Stopped,
+    TrainConfig,
+    TrainEvent,
+    TrainSummary,
+)
+from lab.models.waves import Item, Waves, stream
 
 
 @dataclass
@@ -48,7 +61,7 @@ class Run:
     waves: Waves
     groups: Sequence[GroupData]
     config: TrainConfig
-    initial: Tensor  # [P], on the device
+    device: torch.device
     budget: float  # tokens of a wave
     digest: str
     on_result: Callable[[GroupResult], None]
@@ -62,11 +75,23 @@ class Run:
         self._sizes = [sum(len(example) for example in group.train) for group in self.groups]
         self._finished: list[int] = []
         self._next = 0  # the first group that has not had a slot yet
-        self.slots = Slots(self._capacity(), self.initial)
+        self._starts: dict[tuple[int, LoraConfig | None], Tensor] = {}
+        self._tried: list[int] = []  # tokens of each item of the last wave
+        self.slots = Slots(self._capacity(), self.waves.trained.size, self.device)
 
     def _course(self, group: GroupData) -> Course:
         lengths = [len(example) for example in group.train]
-        return Course(lengths, self.config.batch_size, self.config.epochs, self.config.seed, group.name)
+        seed = self.waves.seed_of(group)
+        return Course(lengths, self.config.batch_size, self.config.epochs, seed, stream(group))
+
+    def _start(self, place: int) -> Tensor:
+        """What the group at `place` begins with, [P] on the device; the same for all that have the same settings."""
+        group = self.groups[place]
+        key = (self.waves.seed_of(group), group.lora)
+        if key not in self._starts:
+            trained = self.waves.trained
+            self._starts[key] = trained.row(trained.start(group, key[0])).to(self.device)
+        return self._starts[key]
 
     def _capacity(self) -> int:
         """Slots: as many groups as typically share a wave."""
@@ -81,7 +106,7 @@ class Run:
         saved_at, saved_waves = time.monotonic(), self.meter.waves
         while self.slots.live():
             self._stop_if_asked()
-            self._advance()
+            self._within_memory(self._advance)
             self._settle()
             steps = self.config.checkpoint_steps
             due = steps is not None and self.meter.waves - saved_waves >= steps
@@ -94,12 +119,34 @@ class Run:
         """Cost of the run."""
         meter = self.meter
         cost = (meter.tokens, meter.seconds, meter.tokens_per_second, meter.padding)
-        return TrainSummary(len(self.groups), init_digest, len(self.initial), *cost)
+        return TrainSummary(len(self.groups), init_digest, self.waves.trained.size, *cost)
 
     def _stop_if_asked(self) -> None:
         if self.should_stop():
             self._save()
             raise Stopped("Training was stopped.")
+
+    def _within_memory(self, work: Callable[[], None]) -> None:
+        """Do `work` that runs waves; where memory is short begin it again with smaller ones."""
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._shrink()  # not above: the exception still held the wave's tensors
+
+    def _shrink(self) -> None:
+        """Halve the waves, and keep to it."""
+        if len(self._tried) == 1:
+            raise LabError(
+                f"A batch of one group ({self._tried[0]} tokens) does not fit into the free memory of {self.device}; "
+                "lower batch_size or max_length, or free some memory."
+            )
+        self.budget = sum(self._tried) // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._tell("shrunk", None, wave_tokens=int(self.budget))
 
     # One wave
 
@@ -113,18 +160,21 @@ class Run:
 
     def _settle(self) -> None:
         """Whatever is due after a step: evaluations, ends, and beginnings in the slots that became free."""
-        self._evaluate([(slot, p) for slot, p in self.slots.live() if self._is_due(p)])
+        due = [(slot, p) for slot, p in self.slots.live() if self._is_due(p)]
+        self._within_memory(lambda: self._evaluate(due))
         for slot, progress in self.slots.live():
             if self._is_done(progress):
                 self._finish(slot, progress)
-        while self._next < len(self.groups) and self.slots.start(self._next):
+        while self._next < len(self.groups) and None in self.slots.progress:
+            self.slots.start(self._next, self._start(self._next))
             self._next += 1
 
     def _step(self, chosen: Sequence[tuple[int, Progress]]) -> None:
         began = time.perf_counter()
         slots, progresses = zip(*chosen, strict=True)
         items = [self._item(p, self._batch(p), p.step) for p in progresses]
-        theta = self.slots.theta[torch.tensor(slots, device=self.initial.device)]
+        self._tried = [item.tokens for item in items]
+        theta = self.slots.theta[torch.tensor(slots, device=self.device)]
         losses, grad, wave = self.waves.gradients(theta, items)
         norms = clip(grad, self.config.max_grad_norm).tolist()
         rates = [self._rate(p) for p in progresses]
@@ -146,7 +196,7 @@ class Run:
             self._tell("step", progress, train_loss=loss, learning_rate=rate, grad_norm=norm)
 
     def _item(self, progress: Progress, examples: Sequence[Example], step: int = 0) -> Item:
-        return Item(self.groups[progress.place].name, examples, self.waves.frozen.places[progress.place], step)
+        return Item(self.groups[progress.place], examples, self.waves.frozen.places[progress.place], step)
 
     def _batch(self, progress: Progress) -> list[Example]:
         train = self.groups[progress.place].train
@@ -171,8 +221,9 @@ class Run:
         sums = dict.fromkeys((slot for slot, _ in judged), 0.0)
         for pieces in self._val_waves(judged):
             self._stop_if_asked()  # evaluated anew on resuming
+            self._tried = [item.tokens for _, item in pieces]
             slots = [slot for slot, _ in pieces]
-            theta = self.slots.theta[torch.tensor(slots, device=self.initial.device)]
+            theta = self.slots.theta[torch.tensor(slots, device=self.device)]
             losses, _ = self.waves.losses(theta, [item for _, item in pieces])
             for slot, loss in zip(slots, losses.tolist(), strict=True):
                 sums[slot] += loss
@@ -195,12 +246,11 @@ class Run:
             val = self.groups[progress.place].val
             for start in range(0, len(val), size):
                 item = self._item(progress, val[start : start + size])
-                tokens = sum(map(len, item.examples))
-                if wave and (tokens > room or len(wave) == len(self.slots.progress)):
+                if wave and (item.tokens > room or len(wave) == len(self.slots.progress)):
                     yield wave
                     wave, room = [], self.budget
                 wave.append((slot, item))
-                room -= tokens
+                room -= item.tokens
         if wave:
             yield wave
 
@@ -217,7 +267,7 @@ class Run:
         rows = self.slots.best if group.val else self.slots.theta
         result = GroupResult(
             name=group.name,
-            adapter=self.waves.layout.adapter(rows[slot], self.waves.lora),
+            learned=self._learned(progress.place, rows[slot]),
             steps=progress.step,
             best_step=progress.best_step if group.val else progress.step,
             val_loss=progress.best_loss,
@@ -227,11 +277,14 @@ class Run:
             seconds=progress.seconds,
         )
         if self.checkpoint:
-            self.checkpoint.save_result(progress.place, result, self.waves.layout)
+            self.checkpoint.save_result(progress.place, result, rows[slot])
         self.slots.progress[slot] = None
         self._finished.append(progress.place)
         self.on_result(result)
         self._tell("finished", progress, train_loss=result.train_loss, val_loss=result.val_loss)
+
+    def _learned(self, place: int, row: Tensor) -> Learned:
+        return self.waves.trained.learned(row, self.groups[place])
 
     # What is told and kept
 
@@ -258,6 +311,7 @@ class Run:
             "finished": self._finished,
             "slots": progress,
             "meter": dataclasses.asdict(self.meter),
+            "budget": None if math.isinf(self.budget) else self.budget,
         }
         self.checkpoint.save(self.digest, state, rows)
         self._tell("checkpoint", None)
@@ -267,10 +321,11 @@ class Run:
         state, rows = checkpoint.load(self.digest)
         self._next, self._finished = state["next"], state["finished"]
         self.meter = Meter(**state["meter"])
-        self.slots = Slots(max(len(state["slots"]), self._capacity()), self.initial)
+        self.budget = min(self.budget, state["budget"] or math.inf)  # it may have been too much already
+        self.slots = Slots(max(len(state["slots"]), self._capacity()), self.waves.trained.size, self.device)
         self.slots.restore(state["slots"], rows)
         for place in self._finished:
-            result = checkpoint.load_result(place, self.waves.layout, self.waves.lora)
+            result = checkpoint.load_result(place, functools.partial(self._learned, place))
             if self.checkpoint and self.checkpoint.folder != checkpoint.folder:
-                self.checkpoint.save_result(place, result, self.waves.layout)
+                self.checkpoint.save_result(place, result, self.waves.trained.row(result.learned))
             self.on_result(result)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lab.models.answer import Row, answer_text, is_complete, request_of
+from lab.models.answer import Row, answer_text, is_complete, request_of, room
 from lab.models.chat_template import EncodedDialogue, encode_dialogue
 from lab.models.decode import decode
 from lab.models.resident import Resident
 from lab.models.stream import stream
 from lab.models.training import Stopped
+from lab.models.virtual import VIRTUAL
 
 __all__ = ["Answer", "Row", "Stopped", "TurnNll", "generate", "nll", "stream"]
 
@@ -55,7 +56,7 @@ def generate(
     that does not fit into the model's context loses its oldest exchanges.
     """
     base = resident.base
-    requests = [request_of(base, row, max_new_tokens) for row in rows]
+    requests = [request_of(resident, row, max_new_tokens) for row in rows]
     answers: dict[int, Answer] = {}
     for done in decode(
         resident,
@@ -84,8 +85,7 @@ def nll(
     One list per row, in the order of its turns. Of a dialogue that does not fit into the model's context the
     oldest turns are missing.
     """
-    base = resident.base
-    dialogues = [encode_dialogue(base.tokenizer, row.messages, base.context_length) for row in rows]
+    dialogues = [encode_dialogue(resident.base.tokenizer, row.messages, room(resident, row)) for row in rows]
     scores: dict[int, list[TurnNll]] = {}
     for batch in _batches(resident, rows, dialogues, batch_tokens or _batch_tokens(resident)):
         if should_stop():
@@ -104,12 +104,19 @@ def _batch_tokens(resident: Resident) -> int:
 def _batches(
     resident: Resident, rows: Sequence[Row], dialogues: Sequence[EncodedDialogue], batch_tokens: int
 ) -> Iterator[list[int]]:
-    """Rows of like rank and length together, longest first, rows × longest within `batch_tokens`."""
-    size = [(resident.rank(row.adapters), len(d.ids)) for row, d in zip(rows, dialogues, strict=True)]
+    """Rows of like rank and length together, longest first, rows × longest within `batch_tokens`.
+
+    All rows of a batch have prefixes of one length.
+    """
+    size = [
+        (resident.prefix_tokens(row.adapters), resident.rank(row.adapters), len(d.ids))
+        for row, d in zip(rows, dialogues, strict=True)
+    ]
     order = sorted(range(len(rows)), key=lambda i: size[i], reverse=True)
     batch: list[int] = []
     for i in order:
-        if batch and (len(batch) + 1) * max(size[j][1] for j in (*batch, i)) > batch_tokens:
+        longest = max(size[j][2] for j in (*batch, i))
+        if batch and (size[batch[0]][0] != size[i][0] or (len(batch) + 1) * longest > batch_tokens):
             yield batch
             batch = []
         batch.append(i)
@@ -120,17 +127,21 @@ def _batches(
 @torch.no_grad()
 def _token_nll(resident: Resident, rows: Sequence[Row], dialogues: Sequence[EncodedDialogue]) -> list[list[float]]:
     """−log p of every supervised token but a dialogue's very first, per dialogue."""
-    width = max(len(d.ids) for d in dialogues)
-    ids = _padded(resident, [d.ids for d in dialogues], width)
-    supervised = _padded(resident, [d.supervised for d in dialogues], width).bool()[:, 1:]
+    stacks = [row.adapters for row in rows]
+    leads = [resident.virtual_tokens(stack) for stack in stacks]
+    ids = _padded(resident, [[VIRTUAL] * lead + d.ids for lead, d in zip(leads, dialogues, strict=True)])
+    flags = [[False] * (lead + 1) + d.supervised[1:] for lead, d in zip(leads, dialogues, strict=True)]
+    supervised = _padded(resident, flags).bool()[:, 1:]
+    cache = resident.cache(stacks) if resident.prefix_tokens(stacks[0]) else None
     # Padding is on the right, where no real token looks.
-    hidden = resident.hidden(ids, resident.factors([row.adapters for row in rows]))  # [rows, width, d]
+    hidden = resident.hidden(ids, resident.factors(stacks), cache=cache, soft=resident.soft(stacks))  # [rows, width, d]
     losses = resident.head.nll(hidden[:, :-1][supervised], ids[:, 1:][supervised])  # [supervised]
     counts = supervised.sum(1).tolist()
     return [part.tolist() for part in torch.split(losses, counts)]
 
 
-def _padded(resident: Resident, values: Sequence[Sequence[int]], width: int) -> Tensor:
+def _padded(resident: Resident, values: Sequence[Sequence[int]]) -> Tensor:
+    width = max(map(len, values))
     rows = [[*row, *[0] * (width - len(row))] for row in values]
     return torch.tensor(rows, device=resident.base.device)
 

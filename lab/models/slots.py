@@ -34,25 +34,20 @@ class Progress:
 class Slots:
     """S slots of P parameters, all float32."""
 
-    def __init__(self, capacity: int, initial: Tensor) -> None:
-        """`initial` [P] is every group's start, on the device to train on."""
-        self.initial = initial
-        self.theta, self.first, self.second, self.best = (initial.new_zeros(capacity, len(initial)) for _ in range(4))
+    def __init__(self, capacity: int, size: int, device: torch.device) -> None:
+        self.theta, self.first, self.second, self.best = (torch.zeros(capacity, size, device=device) for _ in range(4))
         self.progress: list[Progress | None] = [None] * capacity
 
     def live(self) -> list[tuple[int, Progress]]:
         """The slots that hold a group."""
         return [(slot, progress) for slot, progress in enumerate(self.progress) if progress is not None]
 
-    def start(self, place: int) -> bool:
-        """Put the group at `place` into an empty slot; False if there is none."""
-        if None not in self.progress:
-            return False
+    def start(self, place: int, row: Tensor) -> None:
+        """Put the group at `place` into an empty slot; its parameters begin as `row` [P]."""
         slot = self.progress.index(None)
         self.progress[slot] = Progress(place)
-        self.theta[slot] = self.best[slot] = self.initial
+        self.theta[slot] = self.best[slot] = row
         self.first[slot] = self.second[slot] = 0.0
-        return True
 
     def update(
         self, slots: Sequence[int], grad: Tensor, rates: Sequence[float], steps: Sequence[int], decay: float

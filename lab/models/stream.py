@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 from lab.models.answer import Row, answer_text, is_complete, request_of, settled_text
 from lab.models.kv_cache import Past
@@ -24,14 +25,16 @@ def stream(
     `should_stop()` says so. The next turn of a chat under the same adapters reads only what is new.
     """
     base = resident.base
-    request = request_of(base, row, max_new_tokens)
-    factors = resident.factors([request.stack])
-    past = resident.pasts.take(request.stack, request.ids)
+    request = request_of(resident, row, max_new_tokens)
+    stack = request.stack
+    factors = resident.factors([stack])
+    past = resident.pasts.take(stack, request.ids, lambda: Past(resident.cache([stack]), resident.prefix_tokens(stack)))
     fresh = list(request.ids[len(past.ids) :])
     answer: list[int] = []
     sent = 0
     while len(answer) < max_new_tokens and not should_stop():
-        token = _next(resident, past, fresh, factors)
+        soft = None if past.ids else resident.soft([stack])
+        token = _next(resident, past, fresh, factors, soft)
         if token in base.eos_ids:
             break
         answer.append(token)
@@ -42,15 +45,16 @@ def stream(
         if len(text) > sent:
             piece, sent = text[sent:], len(text)
             yield piece
-    resident.pasts.keep(request.stack, past)
+    resident.pasts.keep(stack, past)
     if rest := answer_text(base, answer)[sent:]:
         yield rest
 
 
-def _next(resident: Resident, past: Past, fresh: list[int], factors: SiteFactors) -> int:
+def _next(resident: Resident, past: Past, fresh: list[int], factors: SiteFactors, soft: Tensor | None) -> int:
     """Read the fresh tokens and find the one that follows."""
     ids = torch.tensor([fresh], device=resident.base.device)
-    positions = torch.arange(len(past.ids), len(past.ids) + len(fresh), device=ids.device)[None]
-    hidden = resident.hidden(ids, factors, None, positions, past.cache)  # [1, fresh, d]
+    first = past.before + len(past.ids)
+    positions = torch.arange(first, first + len(fresh), device=ids.device)[None]
+    hidden = resident.hidden(ids, factors, None, positions, past.cache, soft)  # [1, fresh, d]
     past.ids += fresh
     return int(resident.head.logits(hidden[0, -1]).argmax())

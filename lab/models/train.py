@@ -1,4 +1,4 @@
-"""Grouped training: the adapters of many groups, trained together over one frozen base.
+"""Grouped training: adapters, soft prompts or prefixes of many groups, trained together over one frozen base.
 
 Every group sees its own examples in its own order, with its own loss, clipping, schedule and step count, so what
 it becomes does not depend on who else is in flight. One group is unified training, one per persona is
@@ -17,20 +17,21 @@ from lab.errors import LabError
 from lab.models.checkpoint import Checkpoint
 from lab.models.frozen import Frozen
 from lab.models.identity import run_digest
-from lab.models.layout import Layout, initial_adapter
-from lab.models.lora import LoraConfig, attach, clear
+from lab.models.lora import GroupedLinear, LoraConfig, attach, clear
 from lab.models.loss import Head
 from lab.models.memory import tokens_at_once
 from lab.models.packing import decoding
 from lab.models.run import Run
-from lab.models.training import GroupData, GroupResult, TrainConfig, TrainEvent, TrainSummary
-from lab.models.waves import Waves
+from lab.models.trained_lora import TrainedLora
+from lab.models.trained_virtual import TrainedVirtual
+from lab.models.training import GroupData, GroupResult, LearnedConfig, TrainConfig, TrainEvent, TrainSummary
+from lab.models.waves import Trained, Waves
 
 
 def train_groups(
     model: PreTrainedModel,
     groups: Sequence[GroupData],
-    lora: LoraConfig | None = None,
+    learned: LearnedConfig | None = None,
     config: TrainConfig | None = None,
     *,
     on_result: Callable[[GroupResult], None],
@@ -39,33 +40,30 @@ def train_groups(
     checkpoint: Path | None = None,
     resume: Path | None = None,
 ) -> TrainSummary:
-    """Train one adapter per group; each group's result goes to `on_result` once, as soon as it is ready.
+    """Train what `learned` says for each group; its result goes to `on_result` once, as soon as it is ready.
 
     The model is frozen, and left as the plain base. With `checkpoint` the run's state is kept in that folder.
     With `resume` it goes on from the state in that folder (of the same data, settings and base model, else
     `LabError`) as if it had never been interrupted; results that were ready by then are handed over again.
     When `should_stop` says so the state is written and `Stopped` is raised.
     """
-    lora, config = lora or LoraConfig(), config or TrainConfig()
+    learned, config = learned or LoraConfig(), config or TrainConfig()
     _check(model, groups)
-    under = [group.under for group in groups]
-    targets = {target for adapter in under if adapter for target in adapter.config.targets}
-    trained = attach(model, lora.targets)
-    sites = attach(model, sorted(targets.union(lora.targets)))
-    layout = Layout(trained, lora.rank)
-    initial = initial_adapter(trained, lora, config.seed)
+    trained = _trained(model, groups, learned, config.seed)
+    sites = _sites(model, groups, learned)
     head = Head.of(model)
     clear(sites)
     model.eval()  # type: ignore[no-untyped-call]
     try:
         with decoding(model, head) as decoder:
+            frozen = Frozen([group.under for group in groups], sites)
             run = Run(
-                waves=Waves(decoder, head, sites, layout, Frozen(under, sites), lora, config.seed),
+                waves=Waves(decoder, head, sites, trained, frozen, config.seed),
                 groups=groups,
                 config=config,
-                initial=layout.row(initial).to(model.device),
+                device=model.device,
                 budget=math.inf if config.in_flight else tokens_at_once(model),
-                digest=run_digest(model, groups, lora, config),
+                digest=run_digest(model, groups, learned, config),
                 on_result=on_result,
                 on_event=on_event,
                 should_stop=should_stop,
@@ -76,7 +74,22 @@ def train_groups(
             run.until_done()
     finally:
         clear(sites)
-    return run.summary(initial.digest())
+    return run.summary(trained.start(None, config.seed).digest())
+
+
+def _trained(model: PreTrainedModel, groups: Sequence[GroupData], learned: LearnedConfig, seed: int) -> Trained:
+    if isinstance(learned, LoraConfig):
+        return TrainedLora(attach(model, learned.targets), learned, groups)
+    return TrainedVirtual(model, learned, groups, seed)
+
+
+def _sites(model: PreTrainedModel, groups: Sequence[GroupData], learned: LearnedConfig) -> dict[str, GroupedLinear]:
+    """Every layer that holds factors: what is trained, and what the groups stand on."""
+    targets = {target for group in groups if group.under for target in group.under.config.targets}
+    if isinstance(learned, LoraConfig):
+        targets.update(learned.targets)
+    model.requires_grad_(False)
+    return attach(model, sorted(targets))
 
 
 def _check(model: PreTrainedModel, groups: Sequence[GroupData]) -> None:

@@ -8,9 +8,12 @@ from typing import Literal
 
 from lab.errors import LabError
 from lab.models.batching import Example
-from lab.models.lora import Adapter
+from lab.models.lora import Adapter, LoraConfig
+from lab.models.virtual import VirtualConfig, VirtualTokens
 
-EventKind = Literal["step", "val", "finished", "checkpoint"]
+Learned = Adapter | VirtualTokens
+LearnedConfig = LoraConfig | VirtualConfig
+EventKind = Literal["step", "val", "finished", "checkpoint", "shrunk"]
 
 
 class Stopped(Exception):  # noqa: N818  (nothing went wrong)
@@ -45,22 +48,28 @@ class TrainConfig:
 
 @dataclass(frozen=True, eq=False)
 class GroupData:
-    """One group: its examples, and what it is trained on top of (`under` stays frozen)."""
+    """One group: its examples, what it is trained on top of (`under` stays frozen), and settings of its own.
+
+    Groups of a sweep have one `stream`: whatever is drawn at random is then the same for all of them.
+    """
 
     name: str
     train: Sequence[Example]
     val: Sequence[Example] = ()
     learning_rate: float | None = None
     under: Adapter | None = None
+    lora: LoraConfig | None = None  # another rank or alpha than the run's
+    seed: int | None = None
+    stream: str | None = None  # names its random draws; None: its name
 
 
 @dataclass(frozen=True)
 class TrainEvent:
-    """Something happened to a group, or (`checkpoint`) to the run as a whole."""
+    """Something happened to a group, or (`checkpoint`, and `shrunk` for want of memory) to the run as a whole."""
 
     kind: EventKind
     group: str | None
-    step: int  # the group's own; the run's waves for a checkpoint
+    step: int  # the group's own, or the run's waves
     total_steps: int
     fraction: float  # of the whole run, by tokens
     tokens_per_second: float  # training, padding not counted, since the run began
@@ -69,14 +78,15 @@ class TrainEvent:
     val_loss: float | None = None
     learning_rate: float | None = None
     grad_norm: float | None = None
+    wave_tokens: int | None = None  # what a wave holds at most from now on
 
 
 @dataclass(frozen=True, eq=False)
 class GroupResult:
-    """One trained group. The adapter is the best on val, or the last where there is no val."""
+    """One trained group. What it learned is the best on val, or the last where there is no val."""
 
     name: str
-    adapter: Adapter
+    learned: Learned
     steps: int
     best_step: int
     val_loss: float | None
@@ -88,7 +98,7 @@ class GroupResult:
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """Cost of the whole run, and the digest of the one adapter that all groups started from."""
+    """Cost of the whole run, and the digest of what the groups started from (those without settings of their own)."""
 
     groups: int
     init_digest: str

@@ -1,42 +1,71 @@
-"""Loss and gradient of a wave: W items through the frozen model, each with its own factors."""
+"""Loss and gradient of a wave: W items through the frozen model, each with its own parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lab.models.batching import Example, Wave, lay_out
-from lab.models.dropout import dropout, hash32
+from lab.models.dropout import hash32
 from lab.models.frozen import Frozen
-from lab.models.layout import Layout
-from lab.models.lora import Factors, GroupedLinear, LoraConfig
+from lab.models.lora import GroupedLinear
 from lab.models.loss import Head
-from lab.models.packing import Decoder
+from lab.models.packing import Decoder, Lead
+from lab.models.training import GroupData, Learned
+
+
+class Trained(Protocol):
+    """What a group learns: how its numbers lie in a row [P], where they begin, and what they do to a wave."""
+
+    size: int  # P
+    virtual: int  # tokens it puts before each sequence
+
+    def start(self, group: GroupData | None, seed: int, /) -> Learned:
+        """What a group begins with; None is a group without settings of its own."""
+
+    def views(self, rows: Tensor, /) -> list[Tensor]:
+        """Rows [W, P] as the tensors that are differentiated, in the order in which they lie there."""
+
+    def put_on(
+        self, views: Sequence[Tensor], groups: Sequence[GroupData], wave: Wave, keys: Tensor | None, /
+    ) -> Lead | None:
+        """Make the next pass run with these of the wave's groups; dropout where `keys` are given."""
+
+    def learned(self, row: Tensor, group: GroupData, /) -> Learned:
+        """What a row [P] holds."""
+
+    def row(self, learned: Learned, /) -> Tensor:
+        """The row [P] that holds it, float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
     """One group's share of a wave."""
 
-    group: str
+    group: GroupData
     examples: Sequence[Example]
     under: int  # the place in `Frozen` of what the group stands on
     step: int = 0
 
+    @property
+    def tokens(self) -> int:
+        """Real tokens."""
+        return sum(map(len, self.examples))
+
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """Runs waves through a model whose `sites` are grouped layers, frozen everywhere but in `layout`."""
+    """Runs waves through a model whose `sites` are grouped layers, frozen everywhere but in `trained`."""
 
     decoder: Decoder
     head: Head
     sites: dict[str, GroupedLinear]
-    layout: Layout
+    trained: Trained
     frozen: Frozen
-    lora: LoraConfig
     seed: int
 
     def gradients(self, theta: Tensor, items: Sequence[Item]) -> tuple[Tensor, Tensor, Wave]:
@@ -45,34 +74,37 @@ class Waves:
         The losses are summed before the backward pass, so every item's gradient is its own.
         """
         wave = self._lay_out(items)
-        views = self.layout.views(theta)
-        leaves = {site: tuple(weights.detach().requires_grad_() for weights in views[site]) for site in views}
-        keys = wave.keys([hash32(f"{self.seed}/{item.group}/{item.step}") for item in items])
+        leaves = [view.detach().requires_grad_() for view in self.trained.views(theta)]
+        keys = wave.keys([hash32(f"{self.seed_of(i.group)}/{stream(i.group)}/{i.step}") for i in items])
         losses = self._sums(wave, items, leaves, keys) / wave.counts
-        grads = torch.autograd.grad(losses.sum(), [leaf for pair in leaves.values() for leaf in pair])
+        grads = torch.autograd.grad(losses.sum(), leaves)
         return losses.detach(), torch.cat([grad.flatten(1) for grad in grads], dim=1), wave
 
     @torch.no_grad()
     def losses(self, theta: Tensor, items: Sequence[Item]) -> tuple[Tensor, Wave]:
         """Summed loss [W] of each item's supervised tokens at theta [W, P], without dropout."""
         wave = self._lay_out(items)
-        return self._sums(wave, items, self.layout.views(theta), None), wave
+        return self._sums(wave, items, self.trained.views(theta), None), wave
+
+    def seed_of(self, group: GroupData) -> int:
+        """The group's own seed, or the run's."""
+        return self.seed if group.seed is None else group.seed
 
     def _lay_out(self, items: Sequence[Item]) -> Wave:
         device = self.head.weight.device
-        return lay_out([item.examples for item in items], packed=self.decoder.packed, device=device)
+        examples = [item.examples for item in items]
+        return lay_out(examples, packed=self.decoder.packed, virtual=self.trained.virtual, device=device)
 
-    def _sums(
-        self, wave: Wave, items: Sequence[Item], pairs: Mapping[str, tuple[Tensor, ...]], keys: Tensor | None
-    ) -> Tensor:
+    def _sums(self, wave: Wave, items: Sequence[Item], views: Sequence[Tensor], keys: Tensor | None) -> Tensor:
         """Summed loss [W] of each item's supervised tokens; dropout where `keys` are given."""
         places = [item.under for item in items]
         for site, layer in self.sites.items():
             layer.factors = self.frozen.factors(site, places, wave.items)
-        p = self.lora.dropout if keys is not None else 0.0
-        for site, (a, b) in pairs.items():
-            drop = dropout(keys, site, p) if p and keys is not None else None
-            trained = Factors(a, b, self.lora.scale / (1 - p), drop, wave.items)
-            self.sites[site].factors += (trained,)
-        nll = self.head.nll(self.decoder(wave)[wave.where], wave.targets)  # [n]
+        lead = self.trained.put_on(views, [item.group for item in items], wave, keys)
+        nll = self.head.nll(self.decoder(wave, lead)[wave.where], wave.targets)  # [n]
         return nll.new_zeros(len(items)).index_add(0, wave.item, nll)
+
+
+def stream(group: GroupData) -> str:
+    """What the group's random draws are named after."""
+    return group.stream or group.name

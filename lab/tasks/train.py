@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from lab.errors import LabError
-from lab.methods.recipe import AdapterRef, Recipe, RecipeBook, read_book, write_book
+from lab.methods.recipe import RecipeBook, read_book
 from lab.methods.spec import Lora, Training
 from lab.models.base import BaseModel
 from lab.models.batching import Example
 from lab.models.chat_template import encode_dialogue
 from lab.models.lora import Adapter, LoraConfig
-from lab.models.peft_format import load_peft, save_peft
+from lab.models.peft_format import load_peft
 from lab.models.train import train_groups
-from lab.models.training import GroupData, GroupResult, Stopped, TrainConfig, TrainEvent
+from lab.models.training import GroupData, LearnedConfig, Stopped, TrainConfig
+from lab.models.virtual import VirtualConfig
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.manifest import CHECKPOINT_FOLDER
 from lab.tasks.material import Material, chat_messages, material
 from lab.tasks.messages import Done, Progress
-
-EVERYONE = "everyone"
+from lab.tasks.train_shelf import EVERYONE, Shelf
+from lab.tasks.train_watch import Watcher
+from lab.tasks.tuning import label, settings, spread
 
 
 def run(context: JobContext) -> Done:
@@ -34,27 +36,32 @@ def run(context: JobContext) -> Done:
     members = _members(given, spec["share"])
     under = _frozen_book(context)
     context.progress(Progress(note="reading dialogues"))
-    groups = [
-        _group(base, given, name, personas, Training(**spec["training"]), _under(context, under, personas))
+    training, learned, sweep = Training(**spec["training"]), _learned(spec), spec.get("sweep", {})
+    own = [
+        _group(base, given, name, personas, training, _under(context, under, personas))
         for name, personas in members.items()
     ]
-    results: dict[str, GroupResult] = {}
-    watcher = _Watcher(context, [group.name for group in groups])
+    lora = learned if isinstance(learned, LoraConfig) else None
+    groups = [spread(group, setting, lora) for setting in settings(sweep) for group in own]
+    shelf = Shelf(context, base.name, [group.name for group in groups])
     try:
         summary = train_groups(
             base.model,
             groups,
-            _lora(Lora(**spec["lora"])),
+            learned,
             _config(context),
-            on_event=watcher,
+            on_event=Watcher(context, [group.name for group in groups]),
             should_stop=context.should_stop,
-            checkpoint=context.folder / "checkpoint",
+            checkpoint=context.folder / CHECKPOINT_FOLDER,
             resume=context.resume,
-            on_result=lambda result: results.update({result.name: result}),
+            on_result=shelf.put,
         )
     except Stopped:
         raise JobStopped from None
-    _write(context, base, members, under, results)
+    tried = shelf.choose(list(members), [group.name for group in own if group.val], sweep) if sweep else []
+    parameters = shelf.write_book(members, tried[0].setting if tried else {}, under)
+    for one in tried:
+        context.log(f"{label('mean val loss', one.setting)}: {one.val_loss:.4f}")
     context.log(
         f"trained {summary.groups} group(s) on {summary.tokens:,} tokens in {summary.seconds:.1f} s, "
         f"{summary.tokens_per_second:,.0f} tokens/s, padding {summary.padding:.1%}"
@@ -66,9 +73,10 @@ def run(context: JobContext) -> Done:
             "tokens": summary.tokens,
             "tokens_per_second": summary.tokens_per_second,
             "padding": summary.padding,
-            "parameters": summary.parameters * summary.groups,
+            "parameters": parameters,
             "groups": summary.groups,
-            "initial_a": summary.init_digest,
+            "initial_digest": summary.init_digest,
+            "sweep": [asdict(one) for one in tried],
         },
     )
 
@@ -97,7 +105,10 @@ def _group(
     return GroupData(name, examples("train"), examples("val"), under=under)
 
 
-def _lora(lora: Lora) -> LoraConfig:
+def _learned(spec: dict[str, Any]) -> LearnedConfig:
+    if spec["parameters"] != "lora":
+        return VirtualConfig(spec["parameters"], spec["tokens"])
+    lora = Lora(**spec["lora"])
     return LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets)
 
 
@@ -127,73 +138,9 @@ def _under(context: JobContext, book: RecipeBook, personas: list[str]) -> Adapte
     stacks = {book[persona].adapters for persona in personas}
     if len(stacks) > 1 or len(next(iter(stacks))) > 1:
         raise LabError("training on top of a method needs one frozen adapter for all personas of a group.")
-    return next((load_peft(context.root / adapter.folder) for adapter in stacks.pop()), None)
-
-
-# ---------------------------------------------------------------- what comes out
-
-
-class _Watcher:
-    """Turns training events into progress, curves and log lines."""
-
-    def __init__(self, context: JobContext, groups: list[str]) -> None:
-        self._context = context
-        self._several = len(groups) > 1
-        self._latest: dict[str, dict[str, float]] = {"train": {}, "val": {}}
-        self._seen: dict[tuple[str, int], list[float]] = defaultdict(list)
-
-    def __call__(self, event: TrainEvent) -> None:
-        if event.kind == "checkpoint":
-            self._context.checkpoint(self._context.folder / "checkpoint", event.step)
-            return
-        assert event.group is not None
-        if event.train_loss is not None:
-            self._point("train", event.group, event.step, event.train_loss)
-        if event.val_loss is not None:
-            self._point("val", event.group, event.step, event.val_loss)
-        note = f"{event.tokens_per_second:,.0f} tokens/s, padding {event.padding:.1%}"
-        self._context.progress(
-            Progress(
-                progress=event.fraction,
-                step=event.step,
-                total_steps=event.total_steps,
-                loss=self._mean("train"),
-                val_loss=self._mean("val"),
-                note=note if event.kind == "val" else None,
-            )
-        )
-
-    def _point(self, series: str, group: str, step: int, value: float) -> None:
-        """A group's own point, and the mean over the groups that have been at this step so far."""
-        self._latest[series][group] = value
-        seen = self._seen[series, step]
-        seen.append(value)
-        points = [(series, "", step, math.fsum(seen) / len(seen))]
-        if self._several:
-            points.append((series, group, step, value))
-        self._context.metrics(points)
-
-    def _mean(self, series: str) -> float | None:
-        values = self._latest[series].values()
-        return math.fsum(values) / len(values) if values else None
-
-
-def _write(
-    context: JobContext,
-    base: BaseModel,
-    members: dict[str, list[str]],
-    under: RecipeBook,
-    results: dict[str, GroupResult],
-) -> None:
-    """Save every adapter (numbered: a persona's id may not do as a folder's name) and the recipe book."""
-    book: RecipeBook = {}
-    for number, (name, personas) in enumerate(members.items()):
-        adapter = results[name].adapter
-        folder: Path = context.folder / "adapters" / f"{number:04d}"
-        save_peft(adapter, folder, base.name)
-        label = context.assignment.method if name == EVERYONE else f"{context.assignment.method}/{name}"
-        reference = AdapterRef(label, context.relative(folder), adapter.digest())
-        for persona in personas:
-            below = under[persona].adapters if under else ()
-            book[persona] = Recipe(context.spec["base"], (*below, reference))
-    write_book(book, context.folder)
+    for reference in stacks.pop():
+        adapter = load_peft(context.root / reference.folder)
+        if not isinstance(adapter, Adapter):
+            raise LabError(f"nothing can be trained on top of {reference.name}: only a LoRA adapter can lie beneath.")
+        return adapter
+    return None

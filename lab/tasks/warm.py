@@ -9,9 +9,9 @@ from lab.errors import LabError
 from lab.methods.recipe import AdapterRef, Recipe
 from lab.models.base import BaseModel, load_base
 from lab.models.embedder import Embedder
-from lab.models.lora import Adapter
 from lab.models.peft_format import load_peft
 from lab.models.resident import Resident, Stack
+from lab.models.training import Learned
 from lab.tasks.context import JobContext
 from lab.tasks.messages import Progress
 
@@ -67,7 +67,7 @@ def stack(recipe: Recipe) -> Stack:
     return tuple((reference.digest, reference.weight) for reference in recipe.adapters)
 
 
-def _load(root: Path, reference: AdapterRef) -> Adapter:
+def _load(root: Path, reference: AdapterRef) -> Learned:
     folder = root / reference.folder
     adapter = load_peft(folder)
     if adapter.digest() != reference.digest:

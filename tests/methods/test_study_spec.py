@@ -106,7 +106,7 @@ def test_a_fault_of_a_study_is_one_sentence(changes, says):
     ("method", "says"),
     [
         ({}, "the key 'method.mine.parameters' is missing; add it."),
-        ({"parameters": "lor"}, "'method.mine.parameters': Input should be 'none' or 'lora', but got 'lor'."),
+        ({"parameters": "lor"}, "'method.mine.parameters': Input should be 'none', 'lora', 'soft-prompt' or 'prefix', b"),
         ({"parameters": "lora", "shar": "persona"}, "there is no key 'method.mine.shar'; did you mean 'share'?"),
         ({"parameters": "lora", "lora": {"rnk": 3}}, "there is no key 'method.mine.lora.rnk'; did you mean 'rank'?"),
         ({"parameters": "lora", "training": {"epochz": 1}}, "there is no key 'method.mine.training.epochz'; did you"),
@@ -145,3 +145,23 @@ def test_a_fault_of_a_study_file_names_the_file(tmp_path: Path, content, says):
 def test_specs_cannot_be_changed_after_they_were_checked():
     with pytest.raises(ValidationError):
         Method(parameters="lora").parameters = "none"
+
+
+def test_a_sweep_is_lists_of_settings():
+    method = Method(parameters="lora", sweep={"learning_rate": [1e-4, 1e-3], "rank": [2, 8]})
+    assert (method.sweep.learning_rate, method.sweep.rank, method.sweep.seed) == ((1e-4, 1e-3), (2, 8), ())
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ({"parameters": "prefix", "lora": {"rank": 4}}, "'lora' and 'sweep.rank' are for parameters = 'lora', not 'pr"),
+        ({"parameters": "soft-prompt", "sweep": {"rank": [4]}}, "'lora' and 'sweep.rank' are for parameters = 'lora'"),
+        ({"parameters": "lora", "tokens": 4}, "'tokens' is for parameters = 'soft-prompt' or 'prefix'"),
+        ({"parameters": "none", "sweep": {"seed": [1]}}, "a method that learns nothing has nothing to sweep"),
+        ({"parameters": "prefix", "tokens": 0}, "'method.mine.tokens': Input should be greater than or equal to 1"),
+        ({"parameters": "lora", "sweep": {"rang": [4]}}, "there is no key 'method.mine.sweep.rang'; did you mean 'ra"),
+    ],
+)
+def test_settings_belong_to_what_is_learned(method, says):
+    assert says in refused({"methods": ["mine"], "method": {"mine": method}})

@@ -9,25 +9,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from training_data import PLAIN, distance, examples, make_groups, peft_alone, train
+from training_data import PLAIN, distance, examples, make_groups, peft_alone, train, trained_adapter
 from transformers import PreTrainedModel
 
 from lab.errors import LabError
-from lab.models.layout import initial_adapter
 from lab.models.lora import Adapter, LoraConfig, attach, concatenate
 from lab.models.train import train_groups
+from lab.models.trained_lora import initial_adapter
 from lab.models.training import GroupData, GroupResult, TrainConfig, TrainEvent
 
 MakeModel = Callable[..., PreTrainedModel]
-
-
-def trained_adapter(model: PreTrainedModel, seed: int, lora: LoraConfig = PLAIN) -> Adapter:
-    """An adapter that does something, as from an earlier run."""
-    generator = torch.Generator().manual_seed(seed)
-    adapter = initial_adapter(attach(model, lora.targets), lora, seed)
-    for b in adapter.b.values():
-        b.normal_(std=0.1, generator=generator)
-    return adapter
 
 
 @pytest.mark.parametrize("lora", [PLAIN, LoraConfig(dropout=0.2)], ids=["plain", "dropout"])
@@ -38,7 +29,7 @@ def test_how_many_groups_are_in_flight_changes_nothing(make_model: MakeModel, lo
     ]
     for other in runs[1:]:
         for name, result in runs[0].items():
-            assert distance(result.adapter, other[name].adapter) < 1e-5
+            assert distance(result.learned, other[name].learned) < 1e-5
             assert result.val_loss == pytest.approx(other[name].val_loss, abs=1e-5)
             assert result.best_step == other[name].best_step
 
@@ -56,8 +47,8 @@ def test_a_finished_group_does_not_move_while_others_go_on(make_model: MakeModel
         assert results["short"].steps == 3
         assert seen.index("finished short") < seen.index("finished long")
         if in_flight == 1:
-            alone = results["short"].adapter
-    assert distance(results["short"].adapter, alone) < 1e-6
+            alone = results["short"].learned
+    assert distance(results["short"].learned, alone) < 1e-6
 
 
 def test_every_group_starts_from_the_same_recorded_adapter(make_model: MakeModel) -> None:
@@ -67,7 +58,7 @@ def test_every_group_starts_from_the_same_recorded_adapter(make_model: MakeModel
     start = initial_adapter(attach(model, PLAIN.targets), PLAIN, config.seed)
     assert summary.init_digest == start.digest()
     assert summary.init_digest != initial_adapter(attach(model, PLAIN.targets), PLAIN, 1).digest()
-    assert all(distance(result.adapter, start) < 1e-9 for result in results)
+    assert all(distance(result.learned, start) < 1e-9 for result in results)
     for site, a in start.a.items():
         bound = a.shape[1] ** -0.5
         assert 0.9 * bound < float(a.abs().max()) <= bound  # PEFT's kaiming uniform with a = √5
@@ -90,7 +81,7 @@ def test_a_group_may_have_its_own_learning_rate(make_model: MakeModel) -> None:
     model = make_model()
     start = initial_adapter(attach(copy.deepcopy(model), PLAIN.targets), PLAIN, 0)
     alone, _, _ = peft_alone(model, groups[2], start, replace(config, epochs=4))
-    assert distance(results["persona-2"].adapter, alone) < 1e-5
+    assert distance(results["persona-2"].learned, alone) < 1e-5
 
 
 def test_the_result_is_the_snapshot_that_was_best_on_val(make_model: MakeModel) -> None:
@@ -118,7 +109,7 @@ def train_val_loss(
 ) -> dict[str, float]:
     """Val loss of finished adapters: what a group that stands on them and cannot move is told."""
     fixed = TrainConfig(epochs=1, learning_rate=1e-12)
-    on_top = [replace(group, under=results[group.name].adapter) for group in groups]
+    on_top = [replace(group, under=results[group.name].learned) for group in groups]
     return {name: result.val_loss for name, result in train(model, on_top, config=fixed).items()}
 
 
@@ -156,8 +147,8 @@ def test_a_group_that_blows_up_ends_as_its_start_and_harms_nobody(make_model: Ma
     results = train(model, [wild, calm], config=TrainConfig(epochs=2, warmup_ratio=0.0))
     alone = train(make_model(), [calm], config=TrainConfig(epochs=2, warmup_ratio=0.0))
     assert results["wild"].val_loss is None
-    assert distance(results["wild"].adapter, initial_adapter(attach(model, PLAIN.targets), PLAIN, 0)) == 0
-    assert distance(results["calm"].adapter, alone["calm"].adapter) < 1e-5
+    assert distance(results["wild"].learned, initial_adapter(attach(model, PLAIN.targets), PLAIN, 0)) == 0
+    assert distance(results["calm"].learned, alone["calm"].learned) < 1e-5
 
 
 def test_training_on_top_of_an_adapter_is_training_on_a_base_that_has_it_merged(make_model: MakeModel) -> None:
@@ -174,7 +165,7 @@ def test_training_on_top_of_an_adapter_is_training_on_a_base_that_has_it_merged(
             linear = merged.get_submodule(site)
             linear.weight += under.config.scale * under.b[site] @ under.a[site]
         alone = train(merged, [replace(group, under=None)])
-        assert distance(results[group.name].adapter, alone[group.name].adapter) < 1e-5
+        assert distance(results[group.name].learned, alone[group.name].learned) < 1e-5
         assert results[group.name].train_loss == pytest.approx(alone[group.name].train_loss, abs=1e-5)
 
 
@@ -185,7 +176,7 @@ def test_everybody_on_the_same_adapter_is_as_each_on_their_own_copy(make_model: 
     copies = [replace(group, under=concatenate([under])) for group in make_groups(2)]
     copies.append(replace(make_groups(3)[2], under=under))
     for name, result in train(model, copies).items():
-        assert distance(result.adapter, same[name].adapter) < 1e-5
+        assert distance(result.learned, same[name].learned) < 1e-5
 
 
 def test_events_tell_steps_cost_and_how_far_the_run_is(make_model: MakeModel) -> None:
@@ -209,7 +200,7 @@ def test_the_summary_adds_up(make_model: MakeModel) -> None:
     tokens = 2 * sum(len(example) for group in groups for example in group.train)
     assert summary.tokens == tokens == sum(result.tokens for result in results)
     assert summary.seconds == pytest.approx(sum(result.seconds for result in results))
-    assert summary.parameters == results[0].adapter.parameters()
+    assert summary.parameters == results[0].learned.parameters()
     assert (summary.groups, summary.padding) == (3, 0.0)
 
 
@@ -245,3 +236,34 @@ def test_bad_input_is_told_in_a_sentence(make_model: MakeModel) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(LabError, match="Training:"):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_groups_own_rank_rate_and_seed_are_as_if_the_whole_run_had_them(
+    make_model: MakeModel, dropout: float
+) -> None:
+    """A sweep: one persona's data as many groups of one pass."""
+    (data,) = make_groups(1, val=3)
+    config = TrainConfig(epochs=3)
+    tried = [(1e-3, 2, 0), (5e-3, 8, 0), (5e-3, 3, 7)]
+    loras = {rank: LoraConfig(rank, 2.0 * rank, dropout) for _, rank, _ in tried}
+    groups = [
+        replace(data, name=f"{place}", stream=data.name, learning_rate=rate, lora=loras[rank], seed=seed)
+        for place, (rate, rank, seed) in enumerate(tried)
+    ]
+    swept = train(make_model(), groups, LoraConfig(dropout=dropout), config)
+    for place, (rate, rank, seed) in enumerate(tried):
+        alone = train(make_model(), [data], loras[rank], replace(config, learning_rate=rate, seed=seed))[data.name]
+        result = swept[f"{place}"]
+        assert result.learned.config == alone.learned.config
+        assert {a.shape[0] for a in result.learned.a.values()} == {rank}
+        assert distance(result.learned, alone.learned) < 1e-5
+        assert (result.best_step, result.tokens) == (alone.best_step, alone.tokens)
+        assert result.val_loss == pytest.approx(alone.val_loss, abs=1e-5)
+
+
+def test_groups_of_one_run_share_layers_and_dropout(make_model: MakeModel) -> None:
+    (group,) = make_groups(1)
+    for other in (LoraConfig(targets=("k_proj",)), LoraConfig(dropout=0.5)):
+        with pytest.raises(LabError, match="Group 'persona-0': groups of one run share their target layers and drop"):
+            train(make_model(), [replace(group, lora=other)], PLAIN)

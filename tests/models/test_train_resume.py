@@ -56,7 +56,7 @@ class Recorder:
     def outcome(self) -> dict[str, tuple[object, ...]]:
         """All of the results but the clock."""
         return {
-            r.name: (r.adapter.digest(), r.steps, r.best_step, r.val_loss, r.train_loss, r.stopped_early, r.tokens)
+            r.name: (r.learned.digest(), r.steps, r.best_step, r.val_loss, r.train_loss, r.stopped_early, r.tokens)
             for r in self.results.values()
         }
 

@@ -13,10 +13,11 @@ from transformers import PreTrainedModel
 
 from lab.models.batching import Example
 from lab.models.frozen import Frozen
-from lab.models.layout import Layout
 from lab.models.lora import Factors, LoraConfig, attach, clear
 from lab.models.loss import Head
 from lab.models.packing import Decoder, decoding
+from lab.models.trained_lora import TrainedLora
+from lab.models.training import GroupData
 from lab.models.waves import Item, Waves
 
 MakeModel = Callable[..., PreTrainedModel]
@@ -24,16 +25,16 @@ BATCHES = [examples(0, 4), examples(1, 1), examples(2, 3)]
 
 
 def items(batches: list[list[Example]], step: int = 7) -> list[Item]:
-    return [Item(f"persona-{len(batch)}", batch, 0, step) for batch in batches]
+    return [Item(GroupData(f"persona-{len(batch)}", batch), batch, 0, step) for batch in batches]
 
 
 def make_waves(model: PreTrainedModel, decoder: Decoder, dropout: float) -> tuple[Waves, Tensor]:
     lora = LoraConfig(dropout=dropout)
     sites = attach(model, lora.targets)
-    layout = Layout(sites, lora.rank)
+    trained = TrainedLora(sites, lora, [GroupData("any", [])])
     frozen = Frozen([None], sites)
-    theta = torch.randn(3, layout.size, generator=torch.Generator().manual_seed(0)) * 0.1
-    return Waves(decoder, Head.of(model), sites, layout, frozen, lora, seed=0), theta
+    theta = torch.randn(3, trained.size, generator=torch.Generator().manual_seed(0)) * 0.1
+    return Waves(decoder, Head.of(model), sites, trained, frozen, seed=0), theta
 
 
 def test_each_groups_loss_is_the_mean_over_its_own_tokens_and_its_gradient_is_its_own(
@@ -45,8 +46,9 @@ def test_each_groups_loss_is_the_mean_over_its_own_tokens_and_its_gradient_is_it
         losses, grad, _ = waves.gradients(theta, items(BATCHES))
     for row, batch in enumerate(BATCHES):
         weights = theta[row : row + 1].clone().requires_grad_()
-        for site, (a, b) in waves.layout.views(weights).items():
-            waves.sites[site].factors = (Factors(a, b, waves.lora.scale),)
+        views = waves.trained.views(weights)
+        for site, a, b in zip(sorted(waves.sites), views[::2], views[1::2], strict=True):
+            waves.sites[site].factors = (Factors(a, b, LoraConfig().scale),)
         nll = []
         for example in batch:  # one sequence at a time, through the whole model, with torch's own loss
             ids, supervised = torch.from_numpy(example.ids), torch.from_numpy(example.supervised[1:])

@@ -13,9 +13,10 @@ from torch import Tensor
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from lab.models.batching import Course, Example
-from lab.models.lora import Adapter, LoraConfig
+from lab.models.lora import Adapter, LoraConfig, attach
 from lab.models.train import train_groups
-from lab.models.training import GroupData, GroupResult, TrainConfig, TrainEvent
+from lab.models.trained_lora import initial_adapter
+from lab.models.training import GroupData, GroupResult, LearnedConfig, TrainConfig, TrainEvent
 
 PLAIN = LoraConfig(dropout=0.0)
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -28,7 +29,7 @@ def examples(seed: int, count: int, vocabulary: int = 200) -> list[Example]:
     for number in range(count):
         size = int(generator.integers(4, 25))
         supervised = generator.random(size) < generator.uniform(0.1, 0.9)
-        supervised[-1] = True
+        supervised[0], supervised[-1] = False, True  # nothing is learned about a sequence's first token
         made.append(Example(generator.integers(0, vocabulary, size), supervised, f"{seed}-{number}"))
     return made
 
@@ -45,15 +46,24 @@ def make_groups(count: int, *, val: int = 0, under: Adapter | None = None) -> li
 def train(
     model: PreTrainedModel,
     groups: Sequence[GroupData],
-    lora: LoraConfig = PLAIN,
+    learned: LearnedConfig = PLAIN,
     config: TrainConfig | None = None,
     on_event: Callable[[TrainEvent], None] = lambda _: None,
     **options: object,
 ) -> dict[str, GroupResult]:
     """Train and collect the results by name."""
     results: list[GroupResult] = []
-    train_groups(model, groups, lora, config, on_result=results.append, on_event=on_event, **options)  # type: ignore[arg-type]
+    train_groups(model, groups, learned, config, on_result=results.append, on_event=on_event, **options)  # type: ignore[arg-type]
     return {result.name: result for result in results}
+
+
+def trained_adapter(model: PreTrainedModel, seed: int, lora: LoraConfig = PLAIN) -> Adapter:
+    """An adapter that does something, as from an earlier run."""
+    generator = torch.Generator().manual_seed(seed)
+    adapter = initial_adapter(attach(model, lora.targets), lora, seed)
+    for b in adapter.b.values():
+        b.normal_(std=0.1, generator=generator)
+    return adapter
 
 
 def with_peft(model: PreTrainedModel, adapter: Adapter) -> peft.PeftModel:
@@ -82,9 +92,20 @@ def peft_alone(
 ) -> tuple[Adapter, list[float], list[float]]:
     """Train one group with PEFT, torch's AdamW, and transformers' schedule and loss: adapter, losses, norms."""
     wrapped = with_peft(model, start)
-    weights = {n: p for n, p in wrapped.named_parameters() if p.requires_grad}
+    losses, norms = peft_steps(wrapped, group, config)
+    parts: dict[str, dict[str, Tensor]] = {"A": {}, "B": {}}
+    for name, parameter in wrapped.named_parameters():
+        if parameter.requires_grad:
+            site, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
+            parts[part[0]][site] = parameter.detach().clone()
+    return Adapter(start.config, parts["A"], parts["B"]), losses, norms
+
+
+def peft_steps(wrapped: peft.PeftModel, group: GroupData, config: TrainConfig) -> tuple[list[float], list[float]]:
+    """Train what `wrapped` lets be trained; losses and gradient norms."""
+    weights = [parameter for parameter in wrapped.parameters() if parameter.requires_grad]
     peak = group.learning_rate or config.learning_rate
-    optimiser = torch.optim.AdamW(weights.values(), lr=peak, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(weights, lr=peak, weight_decay=config.weight_decay)
     lengths = [len(example) for example in group.train]
     course = Course(lengths, config.batch_size, config.epochs, config.seed, group.name)
     total = course.total_steps
@@ -93,16 +114,12 @@ def peft_alone(
     for step in range(total):
         loss = wrapped(**_padded([group.train[i] for i in course.batch(step)])).loss
         loss.backward()
-        norms.append(float(torch.nn.utils.clip_grad_norm_(weights.values(), config.max_grad_norm)))
+        norms.append(float(torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)))
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
         losses.append(loss.item())
-    parts: dict[str, dict[str, Tensor]] = {"A": {}, "B": {}}
-    for name, parameter in weights.items():
-        site, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
-        parts[part[0]][site] = parameter.detach().clone()
-    return Adapter(start.config, parts["A"], parts["B"]), losses, norms
+    return losses, norms
 
 
 def _padded(batch: Sequence[Example]) -> dict[str, Tensor]:

@@ -1,0 +1,90 @@
+"""Memory that really runs out: a process whose address space is limited while it trains."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lab.models.memory import is_out_of_memory
+
+LITTLE = """
+import json, resource, sys
+import numpy as np, psutil, torch
+from transformers import LlamaConfig, LlamaForCausalLM
+from lab.errors import LabError
+from lab.models.batching import Example
+from lab.models.lora import LoraConfig
+from lab.models.train import train_groups
+from lab.models.training import GroupData, TrainConfig
+
+groups_, length, free = map(int, sys.argv[1:])
+torch.set_num_threads(1)
+torch.manual_seed(0)
+config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=128, num_hidden_layers=4,
+                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096)
+model = LlamaForCausalLM(config).eval()
+random = np.random.default_rng(0)
+
+def example():
+    return Example(random.integers(0, 64, length), np.arange(length) > length // 2)
+
+groups = [GroupData(str(n), [example() for _ in range(4)], [example()]) for n in range(groups_)]
+train_groups(model, [GroupData("warm", [example()])], config=TrainConfig(epochs=1), on_result=lambda _: None)
+limit = psutil.Process().memory_info().vms + (free << 20)
+if free:
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+events, results = [], []
+try:
+    train_groups(model, groups, LoraConfig(rank=2), TrainConfig(epochs=1, in_flight=groups_),
+                 on_result=results.append, on_event=events.append)
+    error = None
+except LabError as problem:
+    error = str(problem)
+print(json.dumps({
+    "shrunk": [event.wave_tokens for event in events if event.kind == "shrunk"],
+    "finished": {r.name: [r.steps, r.train_loss, r.val_loss] for r in results},
+    "error": error,
+}))
+"""
+
+
+def with_free(megabytes: int, *, groups: int, length: int) -> dict[str, object]:
+    """Train so many groups of four examples in a process that gets so much more memory; 0 is no limit."""
+    arguments = [str(groups), str(length), str(megabytes)]
+    done = subprocess.run([sys.executable, "-c", LITTLE, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_a_wave_that_does_not_fit_is_halved_until_it_does_and_the_results_are_the_same():
+    enough = with_free(0, groups=24, length=200)
+    short = with_free(150, groups=24, length=200)
+    assert (enough["shrunk"], enough["error"], short["error"]) == ([], None, None)
+    halves = short["shrunk"]
+    assert halves
+    assert halves[0] == 24 * 4 * 200 // 2
+    assert halves == sorted(halves, reverse=True)
+    assert short["finished"].keys() == enough["finished"].keys() == {str(n) for n in range(24)}
+    for name, expected in enough["finished"].items():
+        assert short["finished"][name] == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_groups_batch_that_does_not_fit_is_one_sentence():
+    told = with_free(60, groups=2, length=4000)
+    assert told["error"] == (
+        "A batch of one group (16000 tokens) does not fit into the free memory of cpu; "
+        "lower batch_size or max_length, or free some memory."
+    )
+    assert told["finished"] == {}
+
+
+def test_only_a_want_of_memory_is_taken_for_one():
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("out of memory"))
