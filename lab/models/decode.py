@@ -6,6 +6,7 @@ is read, and the others take their keys and values from it. Rows that are done l
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lab.models.kv_cache import KeyValueCache
+from lab.models.memory import halved, is_out_of_memory
 from lab.models.resident import Resident, Stack
 from lab.models.training import Stopped
 
@@ -35,6 +37,8 @@ class Decoded:
     seconds: float = 0.0  # its share of the computing time: the shares of all rows add up to the whole
 
 
+_READING = 0.3  # of a batch's time, more or less, goes into reading the prompts
+
 Finished = Callable[[list[int]], bool]
 """Whether an answer is complete as it stands, for reasons other than an end token."""
 
@@ -47,29 +51,54 @@ def decode(
     batch_tokens: int,
     finished: Finished = lambda _: False,
     should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Decoded]:
     """Answer every request, in the order in which answers are complete.
 
-    `batch_tokens` bounds the keys and values in memory: rows × (prompt + answer). Raises Stopped soon after
-    `should_stop` says so.
+    `batch_tokens` bounds the keys and values in memory: rows × (prompt + answer). A batch that runs out of
+    memory is done again in smaller ones. Raises Stopped soon after `should_stop` says so. `on_progress` hears
+    the share of the work that is done.
     """
     sharing = KeyValueCache(resident.base.model.config).plain
-    for batch in plan(resident, requests, max_new_tokens, batch_tokens, sharing):
-        if should_stop():
-            raise Stopped
-        yield from _decode_batch(resident, requests, batch, max_new_tokens, finished, should_stop)
+    left = set(range(len(requests)))
+    while left:
+        batches = plan(resident, requests, sorted(left), max_new_tokens, batch_tokens, sharing)
+        before = 1 - len(left) / len(requests)
+        for number, batch in enumerate(batches):
+
+            def told(share: float, first: float = before, place: int = number, of: int = len(batches)) -> None:
+                on_progress(first + (1 - first) * (place + share) / of)
+
+            try:
+                for answer in _decode_batch(resident, requests, batch, max_new_tokens, finished, should_stop, told):
+                    left.discard(answer.request)
+                    yield answer
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tried = [len(requests[i].ids) + max_new_tokens for family in batch for i in family]
+                break
+        else:
+            return
+        # Not above: the exception still held the batch's tensors.
+        batch_tokens = halved(len(tried) * max(tried), resident.base.device, len(tried))
 
 
 def plan(
-    resident: Resident, requests: Sequence[Request], max_new_tokens: int, batch_tokens: int, sharing: bool
+    resident: Resident,
+    requests: Sequence[Request],
+    wanted: Sequence[int],
+    max_new_tokens: int,
+    batch_tokens: int,
+    sharing: bool,
 ) -> list[list[list[int]]]:
-    """Split the requests (by number) into batches of families, longest prompts first.
+    """Split the `wanted` requests (by number) into batches of families, longest prompts first.
 
     All prompts of a family are beginnings of its last one. Families of like rank and length lie together; all
     rows of a batch have prefixes of one length.
     """
     families = []
-    for family in _families(requests) if sharing else [[i] for i in range(len(requests))]:
+    for family in _families(requests, wanted) if sharing else [[i] for i in wanted]:
         most = max(1, batch_tokens // (len(requests[family[-1]].ids) + max_new_tokens))
         families += [family[i : i + most] for i in range(0, len(family), most)]
     length = {family[-1]: len(requests[family[-1]].ids) for family in families}
@@ -92,9 +121,9 @@ def plan(
     return batches
 
 
-def _families(requests: Sequence[Request]) -> list[list[int]]:
-    """Group requests of one stack so that each prompt of a group is the beginning of the next one."""
-    order = sorted(range(len(requests)), key=lambda i: (requests[i].stack, requests[i].ids))
+def _families(requests: Sequence[Request], wanted: Sequence[int]) -> list[list[int]]:
+    """Group the wanted requests of one stack so that each prompt of a group is the beginning of the next one."""
+    order = sorted(wanted, key=lambda i: (requests[i].stack, requests[i].ids))
     families: list[list[int]] = []
     for i in order:
         last = requests[families[-1][-1]] if families else None
@@ -113,11 +142,15 @@ def _decode_batch(
     max_new_tokens: int,
     finished: Finished,
     should_stop: Callable[[], bool],
+    on_progress: Callable[[float], None],
 ) -> Iterator[Decoded]:
+    if should_stop():
+        raise Stopped
     started = time.perf_counter()
     batch = _Batch(resident, requests, families)
     live = list(enumerate(Decoded(i) for family in families for i in family))  # (row of the batch, answer)
-    while live:
+    for step in itertools.count():
+        on_progress(_READING + (1 - _READING) * step / max_new_tokens)
         if should_stop():
             raise Stopped
         tokens = batch.tokens.tolist()
@@ -134,8 +167,9 @@ def _decode_batch(
                 going.append((row, answer))
         started = time.perf_counter()  # what was done with the answers is not part of them
         live = batch.without_finished(going)
-        if live:
-            batch.step()
+        if not live:
+            return
+        batch.step()
 
 
 class _Batch:

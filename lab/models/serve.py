@@ -11,15 +11,13 @@ from torch import Tensor
 from lab.models.answer import Row, answer_text, is_complete, request_of, room
 from lab.models.chat_template import EncodedDialogue, encode_dialogue
 from lab.models.decode import decode
+from lab.models.memory import halved, is_out_of_memory, tokens_served
 from lab.models.resident import Resident
 from lab.models.stream import stream
 from lab.models.training import Stopped
 from lab.models.virtual import VIRTUAL
 
 __all__ = ["Answer", "Row", "Stopped", "TurnNll", "generate", "nll", "stream"]
-
-# Tokens in memory at once, unless the caller knows better; a CPU reads its share in a few seconds.
-_BATCH_TOKENS = {"cpu": 2**13, "cuda": 2**16}
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,14 @@ def generate(
     on_row: Callable[[int, Answer], None] = lambda _row, _answer: None,
     should_stop: Callable[[], bool] = lambda: False,
     batch_tokens: int | None = None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> list[Answer]:
     """Answer every row greedily, in mixed-adapter batches; the answers are in the order of the rows.
 
-    `on_row(i, answer)` is called as soon as row i is answered. When `should_stop()` says so, Stopped is raised
-    within a token's time. `batch_tokens` bounds the memory: rows × (prompt + answer) tokens at once. A prompt
-    that does not fit into the model's context loses its oldest exchanges.
+    `on_row(i, answer)` is called as soon as row i is answered, `on_progress` with the share of the work done
+    after every token. When `should_stop()` says so, Stopped is raised within a token's time. `batch_tokens`
+    bounds the memory, rows × (prompt + answer) tokens at once; by default it is what fits. A prompt that does
+    not fit into the model's context loses its oldest exchanges.
     """
     base = resident.base
     requests = [request_of(resident, row, max_new_tokens) for row in rows]
@@ -62,9 +62,10 @@ def generate(
         resident,
         requests,
         max_new_tokens,
-        batch_tokens or _batch_tokens(resident),
+        batch_tokens or tokens_served(base.model),
         lambda ids: is_complete(base, ids),
         should_stop,
+        on_progress,
     ):
         prompt = requests[done.request].ids
         answer = Answer(answer_text(base, done.ids), tuple(done.ids), len(prompt), done.seconds)
@@ -87,24 +88,36 @@ def nll(
     """
     dialogues = [encode_dialogue(resident.base.tokenizer, row.messages, room(resident, row)) for row in rows]
     scores: dict[int, list[TurnNll]] = {}
-    for batch in _batches(resident, rows, dialogues, batch_tokens or _batch_tokens(resident)):
-        if should_stop():
-            raise Stopped
-        per_token = _token_nll(resident, [rows[i] for i in batch], [dialogues[i] for i in batch])
-        for i, losses in zip(batch, per_token, strict=True):
-            scores[i] = _by_turn(dialogues[i], losses)
-            on_row(i, scores[i])
+    batch_tokens = batch_tokens or tokens_served(resident.base.model)
+    while left := [i for i in range(len(rows)) if i not in scores]:
+        for batch in _batches(resident, rows, dialogues, left, batch_tokens):
+            if should_stop():
+                raise Stopped
+            try:
+                per_token = _token_nll(resident, [rows[i] for i in batch], [dialogues[i] for i in batch])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tried = len(batch) * max(len(dialogues[i].ids) for i in batch)
+                break
+            for i, losses in zip(batch, per_token, strict=True):
+                scores[i] = _by_turn(dialogues[i], losses)
+                on_row(i, scores[i])
+        else:
+            break
+        # Not above: the exception still held the batch's tensors.
+        batch_tokens = halved(tried, resident.base.device, len(batch))
     return [scores[i] for i in range(len(rows))]
 
 
-def _batch_tokens(resident: Resident) -> int:
-    return _BATCH_TOKENS.get(resident.base.device.type, 2**13)
-
-
 def _batches(
-    resident: Resident, rows: Sequence[Row], dialogues: Sequence[EncodedDialogue], batch_tokens: int
+    resident: Resident,
+    rows: Sequence[Row],
+    dialogues: Sequence[EncodedDialogue],
+    wanted: Sequence[int],
+    batch_tokens: int,
 ) -> Iterator[list[int]]:
-    """Rows of like rank and length together, longest first, rows × longest within `batch_tokens`.
+    """The wanted rows, those of like rank and length together, longest first, rows × longest within `batch_tokens`.
 
     All rows of a batch have prefixes of one length.
     """
@@ -112,7 +125,7 @@ def _batches(
         (resident.prefix_tokens(row.adapters), resident.rank(row.adapters), len(d.ids))
         for row, d in zip(rows, dialogues, strict=True)
     ]
-    order = sorted(range(len(rows)), key=lambda i: size[i], reverse=True)
+    order = sorted(wanted, key=lambda i: size[i], reverse=True)
     batch: list[int] = []
     for i in order:
         longest = max(size[j][2] for j in (*batch, i))

@@ -102,8 +102,7 @@ class _Answers:
     def __init__(self, context: JobContext, turns: list[_Turn]) -> None:
         self._context = context
         self._turns = turns
-        self._work = sum(_length(turn) for turn in turns)
-        self._done = 0
+        self._earlier = 0.0  # share of the turns that an earlier attempt answered
         self._folder = context.folder / "checkpoint"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._saved = time.monotonic()
@@ -115,7 +114,7 @@ class _Answers:
         if folder is not None and (folder / _ANSWERS).exists():
             kept = orjson.loads((folder / _ANSWERS).read_bytes())
             self.texts, self.seconds = kept["texts"], kept["seconds"]
-            self._done = sum(_length(turn) for turn in self._turns if turn.key in self.texts)
+            self._earlier = len(self.texts) / max(len(self._turns), 1)
 
     def waiting(self) -> list[_Turn]:
         """The turns that have no answer yet."""
@@ -125,15 +124,14 @@ class _Answers:
         """Keep one answer."""
         self.texts[turn.key] = answer.text
         self.seconds += answer.seconds
-        self._done += _length(turn)
         if time.monotonic() - self._saved > self._context.assignment.checkpoint_seconds:
             self.save()
+
+    def tell(self, share: float) -> None:
+        """Say how much of this attempt's work is done."""
+        done = self._earlier + (1 - self._earlier) * share
         self._context.progress(
-            Progress(
-                progress=_SHARE_OF_ANSWERS * self._done / self._work,
-                step=len(self.texts),
-                total_steps=len(self._turns),
-            )
+            Progress(progress=_SHARE_OF_ANSWERS * done, step=len(self.texts), total_steps=len(self._turns))
         )
 
     def save(self) -> None:
@@ -143,11 +141,6 @@ class _Answers:
         part.rename(self._folder / _ANSWERS)
         self._context.checkpoint(self._folder, len(self.texts))
         self._saved = time.monotonic()
-
-
-def _length(turn: _Turn) -> int:
-    """A turn's share of the work, roughly: the characters that are read for it."""
-    return sum(len(message["content"]) for message in turn.history)
 
 
 def _answer(context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn]) -> _Answers:
@@ -163,6 +156,7 @@ def _answer(context: JobContext, server: Resident, book: RecipeBook, turns: list
             context.spec["max_new_tokens"],
             on_row=lambda index, answer: answers.take(waiting[index], answer),
             should_stop=context.should_stop,
+            on_progress=answers.tell,
         )
     except Stopped:
         answers.save()

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from lab.models.memory import is_out_of_memory
 
-LITTLE = """
+MODEL = """
 import json, resource, sys
 import numpy as np, psutil, torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from lab.errors import LabError
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+config = LlamaConfig(vocab_size=330, hidden_size=64, intermediate_size=128, num_hidden_layers=4,
+                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096)
+model = LlamaForCausalLM(config).eval().requires_grad_(False)
+random = np.random.default_rng(0)
+
+def limit(megabytes):
+    if megabytes:
+        most = psutil.Process().memory_info().vms + (megabytes << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+"""
+TRAIN = """
 from lab.models.batching import Example
 from lab.models.lora import LoraConfig
 from lab.models.train import train_groups
 from lab.models.training import GroupData, TrainConfig
 
-groups_, length, free = map(int, sys.argv[1:])
-torch.set_num_threads(1)
-torch.manual_seed(0)
-config = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=128, num_hidden_layers=4,
-                     num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096)
-model = LlamaForCausalLM(config).eval()
-random = np.random.default_rng(0)
+groups_, length, free = map(int, sys.argv[1:4])
 
 def example():
     return Example(random.integers(0, 64, length), np.arange(length) > length // 2)
 
 groups = [GroupData(str(n), [example() for _ in range(4)], [example()]) for n in range(groups_)]
 train_groups(model, [GroupData("warm", [example()])], config=TrainConfig(epochs=1), on_result=lambda _: None)
-limit = psutil.Process().memory_info().vms + (free << 20)
-if free:
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+limit(free)
 events, results = [], []
 try:
     train_groups(model, groups, LoraConfig(rank=2), TrainConfig(epochs=1, in_flight=groups_),
@@ -52,10 +60,52 @@ print(json.dumps({
 """
 
 
+SERVE = """
+sys.path.insert(0, sys.argv[4])
+from tiny_model import tokenizer_of, train_tokenizer
+import lab.models.decode, lab.models.serve
+from lab.models.base import BaseModel
+from lab.models.resident import Resident
+from lab.models.serve import Row, generate, nll
+
+rows, words, free = map(int, sys.argv[1:4])
+tokenizer = tokenizer_of(train_tokenizer())
+device = torch.device("cpu")
+resident = Resident(BaseModel(model, tokenizer, "tiny", "0" * 64, device, torch.float32, frozenset({4})))
+
+def say(n, word="lights "):
+    return [{"role": "user", "content": f"{n} " + word * words}, {"role": "assistant", "content": f"yes {n}"}]
+
+asked = [Row(say(n)) for n in range(rows)]
+generate(resident, [Row(say(0)[:1])], 2), nll(resident, [Row(say(0))])
+limit(free)
+shrunk = []
+for module in (lab.models.decode, lab.models.serve):
+    def spy(tokens, *others, halved=module.halved):
+        shrunk.append(tokens)
+        return halved(tokens, *others)
+    module.halved = spy
+try:
+    answers = generate(resident, [Row(row.messages[:1]) for row in asked], 6, batch_tokens=10**6)
+    scores = nll(resident, asked, batch_tokens=10**6)
+    told = {"answers": [a.token_ids for a in answers], "nll": [turn.nll for turns in scores for turn in turns],
+            "shrunk": shrunk}
+except LabError as problem:
+    told = {"error": str(problem)}
+print(json.dumps(told))
+"""
+
+
 def with_free(megabytes: int, *, groups: int, length: int) -> dict[str, object]:
     """Train so many groups of four examples in a process that gets so much more memory; 0 is no limit."""
-    arguments = [str(groups), str(length), str(megabytes)]
-    done = subprocess.run([sys.executable, "-c", LITTLE, *arguments], capture_output=True, text=True, check=False)
+    return run(TRAIN, groups, length, megabytes)
+
+
+def run(program: str, *numbers: int) -> dict[str, object]:
+    """What the program prints, as JSON."""
+    arguments = [*map(str, numbers), str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", MODEL + program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return told
@@ -81,6 +131,19 @@ def test_one_groups_batch_that_does_not_fit_is_one_sentence():
         "lower batch_size or max_length, or free some memory."
     )
     assert told["finished"] == {}
+
+
+def test_serving_goes_on_in_smaller_batches_with_the_same_answers():
+    enough, short = run(SERVE, 40, 100, 0), run(SERVE, 40, 100, 100)
+    assert short["answers"] == enough["answers"]
+    assert short["nll"] == pytest.approx(enough["nll"], abs=1e-3)
+    assert enough["shrunk"] == []
+    assert short["shrunk"]
+
+
+def test_one_row_that_does_not_fit_is_one_sentence():
+    error = run(SERVE, 1, 1500, 8)["error"]
+    assert re.fullmatch(r"One row of \d{4} tokens does not fit into the free memory of cpu; free some memory\.", error)
 
 
 def test_only_a_want_of_memory_is_taken_for_one():

@@ -290,6 +290,15 @@ def test_rows_are_handed_over_as_they_are_answered_with_their_share_of_the_time(
     assert 0.3 * elapsed < sum(answer.seconds for answer in answers) < elapsed
 
 
+def test_progress_grows_with_every_token_to_the_end(resident, names):
+    rows = random_rows(names, 6, 12)
+    heard: list[float] = []
+    generate(resident, rows, 10, batch_tokens=300, on_progress=heard.append)
+    assert heard == sorted(heard)
+    assert len(heard) > 10
+    assert 0 < heard[0] < 0.5 < heard[-1] <= 1
+
+
 def test_serving_stops_within_a_token(resident, names):
     rows = random_rows(names, 6, 6)
     calls = itertools.count()
@@ -331,7 +340,7 @@ def test_the_next_turn_of_a_chat_reads_only_what_is_new(resident, names, monkeyp
 
 def test_turns_of_one_dialogue_are_read_once(resident, names):
     requests = [request_of(resident, row, 8) for row in random_rows(names, 8, 12)]
-    batches = plan(resident, requests, 8, 10_000, sharing=True)
+    batches = plan(resident, requests, range(12), 8, 10_000, sharing=True)
     families = [family for batch in batches for family in batch]
     assert sorted(i for family in families for i in family) == list(range(12))
     assert len(families) < 12
@@ -351,7 +360,7 @@ def test_turns_of_one_dialogue_are_read_once(resident, names):
 def test_no_batch_is_larger_than_asked_unless_one_row_is(make_model, tokenizer, lengths, shared, budget, answer):
     resident = scripted_resident(make_model, tokenizer)
     requests = [Request(tuple(range(n)) if shared else (i, *range(n - 1))) for i, n in enumerate(lengths)]
-    batches = plan(resident, requests, answer, budget, sharing=True)
+    batches = plan(resident, requests, range(len(lengths)), answer, budget, sharing=True)
     assert sorted(i for batch in batches for family in batch for i in family) == list(range(len(lengths)))
     for batch in batches:
         rows = [i for family in batch for i in family]
