@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -285,39 +285,43 @@ def books(study: int) -> list[MethodBook]:
         return [MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)]
 
 
-def scores(study: int, split: str, *, task_type: str | None = "") -> list[ScoreRow]:
-    """Every score of a study on one split; `task_type` "" is over all types, None is each type too."""
+def scores(study: int, split: str, *, task_type: str = "", metric: str | None = None) -> list[ScoreRow]:
+    """The scores of a study on one split, of one task type ("" is over all types) and of one metric or of each."""
+    rows: list[ScoreRow] = []
     with reading() as session:
-        wanted = (
-            select(StudyJob.method, Score, Job.spec)
-            .join(Job, col(Job.id) == StudyJob.job)
-            .join(Score, col(Score.job) == Job.id)
-            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
-            .order_by(col(Job.id))
-        )
-        if task_type is not None:
-            wanted = wanted.where(Score.task_type == task_type)
-        return [
-            ScoreRow(method, score.persona_id, score.task_type, score.metric, score.value, score.n, spec["seed"])
-            for method, score, spec in session.exec(wanted)
-            if spec["split"] == split
-        ]
+        for method, job, spec, _ in _evaluations(session, study, split):
+            # Plain columns: there may be very many scores.
+            wanted = select(Score.persona_id, Score.metric, Score.value, Score.n).where(
+                Score.job == job, Score.task_type == task_type
+            )
+            if metric is not None:
+                wanted = wanted.where(Score.metric == metric)
+            rows += [
+                ScoreRow(method, persona, task_type, name, value, n, spec["seed"])
+                for persona, name, value, n in session.exec(wanted)
+            ]
+    return rows
 
 
 def evaluations(study: int, split: str) -> dict[str, str]:
     """Method → artifact folder of its finished evaluation, which holds predictions.jsonl."""
     with reading() as session:
-        wanted = (
-            select(StudyJob.method, Job.artifact, Job.spec)
-            .join(Job, col(Job.id) == StudyJob.job)
-            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
-            .order_by(col(Job.id))
-        )
-        return {
-            method: artifact or ""
-            for method, artifact, spec in session.exec(wanted)
-            if spec["split"] == split and artifact
-        }
+        return {method: artifact for method, _, _, artifact in _evaluations(session, study, split) if artifact}
+
+
+def _evaluations(session: Session, study: int, split: str) -> list[tuple[str, int, Mapping[str, Any], str | None]]:
+    """(method, job, spec, artifact) of the finished evaluations on a split, oldest first."""
+    wanted = (
+        select(StudyJob.method, col(Job.id), Job.spec, Job.artifact)
+        .join(Job, col(Job.id) == StudyJob.job)
+        .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
+        .order_by(col(Job.id))
+    )
+    return [
+        (method, job or 0, spec, artifact)
+        for method, job, spec, artifact in session.exec(wanted)
+        if spec["split"] == split
+    ]
 
 
 # ---------------------------------------------------------------- chat and workers

@@ -73,7 +73,7 @@ def persona_scores(
     study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = ""
 ) -> dict[str, dict[str, float]]:
     """Method → persona → score, averaged over seeds."""
-    rows = [row for row in scores(study.id, split, task_type=task_type) if row.metric == metric]
+    rows = scores(study.id, split, task_type=task_type, metric=metric)
     return {method: table[metric] for method, table in _tables(rows).items()}
 
 
