@@ -1,4 +1,4 @@
-"""`python -m lab.bench train|evaluate|chat`: what `lab bench` starts."""
+"""`python -m lab.bench train|evaluate|chat|scale`: what `lab bench` starts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lab.bench.chat import bench_chat
 from lab.bench.evaluate import bench_evaluate
 from lab.bench.material import Material, Settings
 from lab.bench.report import show
+from lab.bench.scale import bench_scale
 from lab.bench.train import bench_train
 from lab.errors import LabError
 from lab.models.quiet import quiet
@@ -23,6 +24,7 @@ BENCHES: dict[str, Callable[[Material], dict[str, Any]]] = {
     "train": bench_train,
     "evaluate": bench_evaluate,
     "chat": bench_chat,
+    "scale": bench_scale,
 }
 
 

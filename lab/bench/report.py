@@ -31,6 +31,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     for name in ("loss_difference", "agreement", "switch_ms"):
         if name in result:
             console.print(f"{name.replace('_', ' ')}: {_number(result[name])}")
+    if result.get("exponent") is not None:
+        console.print(f"time grows as personas to the power of [bold]{result['exponent']:.2f}[/] (1 is linear)")
     if "floor" in result:
         _floor(result["floor"], console)
 
@@ -38,7 +40,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 def _sides(sides: Mapping[str, Mapping[str, Any]]) -> Table:
     """One row per side; a column for each number that the sides have."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("side")
+    table.add_column("side", no_wrap=True)
     columns = [name for name in next(iter(sides.values())) if name in _COLUMNS]
     for name in columns:
         table.add_column(_COLUMNS[name][0], justify="right")
@@ -55,6 +57,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "median_seconds": ("median s", _number),
     "median_cpu_seconds": ("CPU s", _number),
     "tokens_per_second": ("tokens/s", lambda x: f"{x:,.0f}"),
+    "ms_per_persona": ("ms per persona", lambda x: f"{x:.1f}"),
+    "written_bytes": ("on disk, MiB", lambda x: f"{x / 2**20:,.1f}"),
     "padding": ("padding", lambda x: f"{x:.1%}"),
     "steps": ("steps", str),
     "answers": ("answers", str),

@@ -17,6 +17,7 @@ class Bench(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     CHAT = "chat"
+    SCALE = "scale"
 
 
 def bench(
@@ -33,7 +34,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A tiny random model: see that it works.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
 ) -> None:
-    """Time training, evaluation or chat against peft, side by side on the same data, and against the floor."""
+    """Time training, evaluation or chat against peft on the same data and against the floor, or 10, 100, … personas."""
     options = {
         "base": base,
         "personas": personas,
