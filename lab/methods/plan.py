@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from lab.methods.spec import Method, Study, Training
+from lab.methods.declare import Training
+from lab.methods.spec import Method, Study
 
 # Part of every key: raise it when a change makes old artifacts wrong to reuse.
 ENGINE_VERSION = 1

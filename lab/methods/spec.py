@@ -7,60 +7,29 @@ import tomllib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from lab.errors import LabError
+from lab.methods.declare import Cluster, Lora, Merge, Name, Retrieve, Strict, Sweep, Training
+from lab.methods.variants import spread_lists
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 SplitName = Literal["train", "val", "test"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Lora(_Strict):
-    """A low-rank adapter; the defaults are the published ones."""
-
-    rank: int = Field(8, ge=1, le=1024)
-    alpha: float = Field(16.0, gt=0)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
-
-
-class Training(_Strict):
-    """How a group trains; the defaults are the published ones."""
-
-    learning_rate: float = Field(5e-4, gt=0)
-    epochs: int = Field(3, ge=1)
-    batch_size: int = Field(4, ge=1, description="dialogues in a step of one group")
-    warmup_ratio: float = Field(0.1, ge=0, lt=1)
-    weight_decay: float = Field(0.01, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    max_length: int = Field(1024, ge=16, description="tokens; longer dialogues lose their oldest messages")
-    patience: int | None = Field(
-        None, ge=1, description="stop a group after so many validations without a better val loss"
-    )
-
-
-class Sweep(_Strict):
-    """Settings to try, every combination as groups of the same pass; the lowest mean val loss over groups wins."""
-
-    learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    rank: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((), description="alpha follows: alpha / rank stays")
-    seed: tuple[int, ...] = ()
-
-
-class Method(_Strict):
+class Method(Strict):
     """One personalisation method, as `catalog.toml` declares it."""
 
     about: str = ""
     source: str = ""
-    share: Literal["everyone", "persona"] = "everyone"
+    share: Literal["everyone", "cluster", "persona"] = "everyone"
     parameters: Literal["none", "lora", "soft-prompt", "prefix"]
     on: Name | None = None
+    cluster: Cluster | None = None
+    merge: Merge | None = None
+    prompt: Literal["none", "description", "preferences"] = "none"
+    retrieve: Retrieve | None = None
     lora: Lora = Lora()
     tokens: int = Field(10, ge=1, le=512, description="of a soft prompt or prefix")
     sweep: Sweep = Sweep()
@@ -72,10 +41,26 @@ class Method(_Strict):
         Training(**training)
         return training
 
+    @property
+    def stands_on(self) -> tuple[str, ...]:
+        """The methods that have to be there before it."""
+        return tuple(name for name in (self.on, self.merge and self.merge.of) if name)
+
     @model_validator(mode="after")
-    def _something_to_stand_on(self) -> Self:
-        if self.parameters == "none" and self.on is not None:
-            raise ValueError("a method that learns nothing cannot stand on another; leave out 'on' or learn something")
+    def _makes_sense(self) -> Self:
+        learns = self.parameters != "none"
+        adds = self.prompt != "none" or self.retrieve is not None
+        if self.merge and (learns or self.on):
+            raise ValueError("a merge learns nothing and stands on nothing but what it merges; leave the rest out")
+        if self.on and not learns and not adds:
+            raise ValueError(
+                "it stands on another method and adds nothing; learn something, or add 'prompt' or 'retrieve'"
+            )
+        clusters = self.share == "cluster" or (self.merge is not None and self.merge.within == "cluster")
+        if self.cluster and not clusters:
+            raise ValueError("'cluster' is for share = 'cluster' or a merge within clusters; leave it out")
+        if self.share != "everyone" and not learns:
+            raise ValueError("'share' says who shares what is learned, but nothing is; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -90,7 +75,7 @@ class Method(_Strict):
         return self
 
 
-class Study(_Strict):
+class Study(Strict):
     """A dataset, a base model, methods and seeds: what `lab run` carries out."""
 
     name: Name
@@ -143,6 +128,7 @@ def sentence(error: ValidationError, where: str) -> LabError:
 def _keys_beside(path: list[str]) -> list[str]:
     model: type[BaseModel] = Study
     inner: dict[str, type[BaseModel]] = {"training": Training, "lora": Lora, "sweep": Sweep}
+    inner |= {"cluster": Cluster, "merge": Merge, "retrieve": Retrieve}
     if "method" in path[:-1]:
         model = Method
     for part in path[:-1]:
@@ -153,40 +139,57 @@ def _keys_beside(path: list[str]) -> list[str]:
 @lru_cache(maxsize=1)
 def catalog() -> dict[str, Method]:
     """Every method the lab comes with, by name."""
+    return {name: Method(**table) for spread in _catalog_tables().values() for name, table in spread.items()}
+
+
+@lru_cache(maxsize=1)
+def _catalog_tables() -> dict[str, dict[str, dict[str, Any]]]:
+    """Declared name → the methods it stands for."""
     text = resources.files("lab.methods").joinpath("catalog.toml").read_text("utf-8")
-    return {name: Method(**declaration) for name, declaration in tomllib.loads(text)["method"].items()}
+    return {name: spread_lists(name, table) for name, table in tomllib.loads(text)["method"].items()}
 
 
 def parse_study(content: dict[str, Any], where: str) -> Study:
-    """A study from its keys.
+    """A study from its keys; a name that stands for several methods means all of them.
 
     Raises:
         LabError: an unknown, missing or ill-fitting key, an unknown method, or methods that stand on
             each other in a circle.
     """
+    own = content.get("method", {})
+    tables = {name: spread_lists(name, table) for name, table in own.items()} if _is_tables(own) else {}
+    families = {name: tuple(spread) for name, spread in (_catalog_tables() | tables).items()}
+    content = content | ({"method": {n: t for spread in tables.values() for n, t in spread.items()}} if tables else {})
+    if isinstance(names := content.get("methods"), list | tuple):
+        content["methods"] = [one for name in names for one in families.get(name, (name,))]
     try:
         study = Study(**content)
     except ValidationError as error:
         raise sentence(error, where) from None
     for name in study.methods:
-        _check_method(study, name, where)
+        _check_method(study.declared(), families, name, where, ())
     return study
 
 
-def _check_method(study: Study, name: str, where: str) -> None:
-    declared = study.declared()
-    seen: list[str] = []
-    current: str | None = name
-    while current is not None:
-        if current in seen:
-            circle = " → ".join([*seen, current])
-            raise LabError(f"{where}: methods stand on each other in a circle: {circle}; break it.")
-        if current not in declared:
-            near = difflib.get_close_matches(current, declared, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known methods: {', '.join(declared)}."
-            raise LabError(f"{where}: there is no method '{current}'; {hint}")
-        seen.append(current)
-        current = declared[current].on
+def _is_tables(own: Any) -> bool:
+    return isinstance(own, dict) and all(isinstance(table, dict) for table in own.values())
+
+
+def _check_method(
+    declared: dict[str, Method], families: dict[str, tuple[str, ...]], name: str, where: str, above: tuple[str, ...]
+) -> None:
+    """Refuse a method that is not there or that stands on itself."""
+    if name in above:
+        circle = " → ".join([*above, name])
+        raise LabError(f"{where}: methods stand on each other in a circle: {circle}; break it.")
+    if name not in declared:
+        if name in families:
+            raise LabError(f"{where}: '{name}' is several methods; name one of {', '.join(families[name])}.")
+        near = difflib.get_close_matches(name, declared, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known methods: {', '.join(declared)}."
+        raise LabError(f"{where}: there is no method '{name}'; {hint}")
+    for under in declared[name].stands_on:
+        _check_method(declared, families, under, where, (*above, name))
 
 
 def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) -> Study:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.methods.recipe import RecipeBook, read_book
-from lab.methods.spec import Lora, Training
+from lab.methods.declare import Lora, Training
 from lab.models.base import BaseModel
 from lab.models.batching import Example
 from lab.models.chat_template import encode_dialogue

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.methods.spec import Lora, Method, Training, catalog, parse_study, read_study
+from lab.methods.declare import Lora, Training
+from lab.methods.spec import Method, catalog, parse_study, read_study
 
 STUDY = {"name": "smart-home", "data": "homes", "base": "smollm2-135m"}
 
@@ -113,7 +114,7 @@ def test_a_fault_of_a_study_is_one_sentence(changes, says):
         ({"parameters": "lora", "training": {"epochs": 0}}, "'method.mine.training.epochs': Input should be greater"),
         ({"parameters": "lora", "on": "unifid"}, "there is no method 'unifid'; did you mean 'unified'?"),
         ({"parameters": "lora", "on": "mine"}, "methods stand on each other in a circle: mine → mine; break it."),
-        ({"parameters": "none", "on": "unified"}, "'method.mine': a method that learns nothing cannot stand on "),
+        ({"parameters": "none", "on": "unified"}, "'method.mine': it stands on another method and adds nothing; "),
     ],
 )
 def test_a_fault_of_a_method_is_one_sentence(method, says):

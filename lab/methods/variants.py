@@ -1,0 +1,36 @@
+"""Lists where one value is expected: one declaration, several methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+
+def spread_lists(name: str, declaration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The methods that a declaration stands for: `retrieve = { k = [1, 3] }` is NAME-k1 and NAME-k3.
+
+    Several lists give every combination. A declaration without such a list is the one method of that name.
+    """
+    lists = list(_lists(declaration))
+    found = {}
+    for values in product(*(choices for _, choices in lists)):
+        method = {key: dict(part) if isinstance(part, Mapping) else part for key, part in declaration.items()}
+        for (path, _), value in zip(lists, values, strict=True):
+            (method if len(path) == 1 else method[path[0]])[path[-1]] = value
+        marks = [f"{path[-1]}{_word(value)}" for (path, _), value in zip(lists, values, strict=True)]
+        found["-".join([name, *marks])] = method
+    return found
+
+
+def _lists(declaration: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    for key, part in declaration.items():
+        inner = part.items() if isinstance(part, Mapping) else ()
+        for path, value in (((key,), part), *(((key, name), value) for name, value in inner)):
+            if isinstance(value, list) and path[0] != "sweep" and path != ("lora", "targets"):  # lists by themselves
+                yield path, value
+
+
+def _word(value: Any) -> str:
+    """A value as part of a name."""
+    return f"{value:g}" if isinstance(value, float) else f"-{value}" if isinstance(value, str) else str(value)
