@@ -14,10 +14,11 @@ from lab.db import jobs, queries
 from lab.db.engine import reading
 from lab.db.tables import Job
 from lab.errors import LabError
+from lab.report.people import parsed, written
 from lab.tasks import embedded, queue
 from lab.tui.conversation import Conversation, Exchange
 from lab.tui.screens.chat import ChatScreen
-from lab.tui.screens.context import ContextScreen, parsed, written
+from lab.tui.screens.context import ContextScreen
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from typing import Any
 from lab.db import jobs, queries
 from lab.db.queries import Reply, StudyRow
 from lab.methods.spec import catalog
+from lab.report.people import Person, people
 from lab.tasks import queue
-from lab.tui.feeds.people import Person, people
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from lab.db import queries
 from lab.db.queries import StudyRow
 from lab.methods.spec import catalog
 from lab.metrics.actions import Action, parse_actions
+from lab.report.people import people
 from lab.report.predictions import Prediction, read_predictions
 from lab.report.results import REFERENCE, Results, persona_scores, results
 from lab.settings import load_settings
-from lab.tui.feeds.people import people
 
 
 @dataclass(frozen=True, slots=True)

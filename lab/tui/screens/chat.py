@@ -27,8 +27,8 @@ from lab.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from lab.db.queries import StudyRow
+    from lab.report.people import Person
     from lab.tui.feeds.chat import ChatView
-    from lab.tui.feeds.people import Person
 
 _LOOK_SECONDS = 0.1
 _SLOW_LOOK_SECONDS = 0.5

@@ -15,8 +15,8 @@ from lab.tui.widgets.table import Column
 
 if TYPE_CHECKING:
     from lab.db.queries import StudyRow
+    from lab.report.people import Person
     from lab.tui.feeds.chat import Ready
-    from lab.tui.feeds.people import Person
 
 
 async def pick_study(

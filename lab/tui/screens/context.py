@@ -13,28 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lab.errors import LabError
+from lab.report.people import parsed, written
 from lab.tui.text import Line, wrap_spans
 from lab.tui.widgets.lines import Lines
-
-
-def written(context: Mapping[str, Any]) -> str:
-    """`time_of_day=evening, weather=rainy`."""
-    return ", ".join(f"{key}={value}" for key, value in context.items())
-
-
-def parsed(text: str) -> dict[str, str]:
-    """The context as it is written by `written`.
-
-    Raises:
-        LabError: a part is not `key=value`.
-    """
-    context: dict[str, str] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip():
-            raise LabError(f"'{part}' is not key=value; write weather=rainy, and commas between parts")
-        context[key.strip()] = value.strip()
-    return context
 
 
 class ContextScreen(ModalScreen["dict[str, str] | None"]):
