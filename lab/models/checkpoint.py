@@ -23,6 +23,10 @@ from lab.models.training import GroupResult, Learned
 FORMAT = 2
 
 
+class StaleCheckpoint(LabError):
+    """Nothing can go on from this checkpoint."""
+
+
 class Checkpoint:
     """The checkpoint in `folder`."""
 
@@ -36,13 +40,13 @@ class Checkpoint:
         return path
 
     def load(self, digest: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The state and its tensors; `LabError` if it is missing, damaged or of another run."""
+        """The state and its tensors; `StaleCheckpoint` if it is missing, damaged or of another run."""
         path = self.folder / "state.safetensors"
         header, tensors = _read(path)
         if header.get("format") != FORMAT:
-            raise LabError(f"{path}: written by another version of this program; start the training anew.")
+            raise StaleCheckpoint(f"{path}: written by another version of this program; start the training anew.")
         if header.get("digest") != digest:
-            raise LabError(f"{path}: belongs to other data, settings or base model; start the training anew.")
+            raise StaleCheckpoint(f"{path}: belongs to other data, settings or base model; start the training anew.")
         return header["state"], tensors
 
     def save_result(self, place: int, result: GroupResult, row: Tensor) -> None:
@@ -51,11 +55,11 @@ class Checkpoint:
         _write(self._result(place), {"row": row}, {"result": fields, "learned": result.learned.digest()})
 
     def load_result(self, place: int, learned: Callable[[Tensor], Learned]) -> GroupResult:
-        """The finished group at `place`, its row read by `learned`; `LabError` if the weights are not those written."""
+        """The finished group at `place`, its row read by `learned`; `StaleCheckpoint` if the weights are not those written."""
         header, tensors = _read(self._result(place))
         found = learned(tensors["row"])
         if found.digest() != header["learned"]:
-            raise LabError(f"{self._result(place)}: damaged (the digest differs); start the training anew.")
+            raise StaleCheckpoint(f"{self._result(place)}: damaged (the digest differs); start the training anew.")
         return GroupResult(learned=found, **header["result"])
 
     def _result(self, place: int) -> Path:
@@ -78,4 +82,4 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             header = json.loads((file.metadata() or {})["json"])
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise LabError(f"{path}: not a readable checkpoint ({error}); start the training anew.") from None
+        raise StaleCheckpoint(f"{path}: not a readable checkpoint ({error}); start the training anew.") from None

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel
 
-from lab.models.lora import GroupedLinear
 from lab.models.training import GroupData, LearnedConfig, TrainConfig
 
 # These change how the work is cut up and when it is saved, not what comes out.
@@ -22,9 +21,9 @@ def run_digest(model: PreTrainedModel, groups: Sequence[GroupData], learned: Lea
     for name in _NOT_THE_RESULT:
         del settings[name]
     sha = hashlib.sha256(json.dumps([dataclasses.asdict(learned), settings, str(model.dtype)]).encode())
-    for name, module in model.named_modules():
-        if isinstance(module, GroupedLinear):
-            sha.update(name.encode() + module.weight[0].float().cpu().numpy().tobytes())
+    # Of parameters, not of grouped layers: which layers are grouped depends on what the process did before.
+    for name, weights in model.named_parameters():
+        sha.update(name.encode() + weights[:1].detach().float().cpu().numpy().tobytes())
     for group in groups:
         under = group.under.digest() if group.under else None
         lora = dataclasses.asdict(group.lora) if group.lora else None

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 from lab.models.base import BaseModel
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
 

@@ -198,3 +198,12 @@ def test_a_finished_result_whose_weights_changed_is_not_handed_over(tmp_path: Pa
     path.write_bytes(data)
     with pytest.raises(LabError, match=r"2\.safetensors: damaged"):
         go(model, Recorder(), resume=tmp_path)
+
+
+def test_what_the_process_trained_before_does_not_matter(stopped: Path, make_model: MakeModel) -> None:
+    """A worker keeps its model warm: layers that other jobs adapted are still grouped ones."""
+    model = make_model()
+    everywhere = LoraConfig(targets=("q_proj", "k_proj", "o_proj", "up_proj"))
+    train_groups(model, GROUPS[:1], everywhere, TrainConfig(epochs=1), on_result=lambda _: None)
+    resumed = go(model, Recorder(), resume=stopped)
+    assert len(resumed.results) == len(GROUPS)
