@@ -362,8 +362,41 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
             cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
             if result is None:
                 continue
-            if kind == "train":
+            if kind in ("train", "merge"):
                 cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
             elif kind == "evaluate" and spec["split"] == split:
                 cost["seconds_per_answer"] = result["seconds_per_answer"]
         return found
+
+
+def sweeps(study: int) -> dict[str, list[tuple[int, list[dict[str, Any]]]]]:
+    """Method → (seed, all settings tried with their val_loss, the best first) of each training that swept."""
+    with reading() as session:
+        wanted = (
+            select(StudyJob.method, Job.spec, Job.result)
+            .join(Job, col(Job.id) == StudyJob.job)
+            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "train")
+            .order_by(col(Job.id))
+        )
+        found: dict[str, list[tuple[int, list[dict[str, Any]]]]] = {}
+        for method, spec, result in session.exec(wanted):
+            if result and result.get("sweep"):
+                found.setdefault(method, []).append((spec["seed"], result["sweep"]))
+        return found
+
+
+def evaluated_splits(study: int) -> list[str]:
+    """The splits that a study evaluates, whether or not it has come to it."""
+    with reading() as session:
+        wanted = select(Job.spec).join(StudyJob, col(Job.id) == StudyJob.job)
+        specs = session.exec(wanted.where(StudyJob.study == study, Job.kind == "evaluate")).all()
+        planned = {spec["split"] for spec in specs}
+        return [split for split in ("train", "val", "test") if split in planned]
+
+
+def task_types(study: int, split: str) -> list[str]:
+    """The task types that a study has scores of on a split, by name."""
+    with reading() as session:
+        evaluated = {job for _, job, _, _ in _evaluations(session, study, split)}
+        wanted = select(Score.task_type).where(col(Score.job).in_(evaluated), Score.task_type != "").distinct()
+        return sorted(session.exec(wanted))

@@ -93,6 +93,32 @@ def test_books_and_scores_come_from_what_has_succeeded():
     assert queries.evaluations(1, "test") == {"method": "2/1"}
 
 
+def test_what_a_sweep_tried_is_told_by_method_and_seed():
+    tried = [{"setting": {"rank": 4}, "val_loss": 0.5}, {"setting": {"rank": 8}, "val_loss": 0.7}]
+    submit(planned("a", spec={"seed": 0}), planned("b", spec={"seed": 1}), planned("c", spec={"seed": 2}))
+    for sweep in (tried, [], tried[::-1]):  # the second trained without a sweep
+        lease = claimed()
+        jobs.succeed(
+            lease, Outcome(f"{lease.job}/1", "f" * 64, {"train_seconds": 1.0, "parameters": 1, "sweep": sweep})
+        )
+    assert queries.sweeps(1) == {"method": [(0, tried), (2, tried[::-1])]}
+
+
+def test_the_splits_and_task_types_of_a_study():
+    evaluations = [planned(split, kind="evaluate", spec={"seed": 0, "split": split}) for split in ("test", "val")]
+    submit(*evaluations)
+    assert queries.evaluated_splits(1) == ["val", "test"], "planned is enough"
+    assert queries.task_types(1, "test") == []
+    lease = claimed()
+    scores = [
+        Score(job=lease.job, persona_id="maya", task_type=kind, metric="device_f1", value=0.5, n=4)
+        for kind in ("", "simple", "multi-device")
+    ]
+    jobs.succeed(lease, Outcome("1/1", "f" * 64, {"seconds_per_answer": 0.25}, scores))
+    assert queries.task_types(1, "test") == ["multi-device", "simple"]
+    assert queries.task_types(1, "val") == []
+
+
 def test_a_chat_answer_is_read_while_it_grows():
     answer = add_chat({}, "method")
     lease = jobs.claim("chat", "worker", "cpu").lease
