@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import string
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from dataset_strategies import chat_lines, edgewise_lines, write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab.data.faults import SHOWN, DataError
+from lab.data.faults import SHOWN, DataError, Faults
 from lab.data.formats import jsonl
 from lab.data.load import load
 from lab.errors import LabError
@@ -74,7 +75,14 @@ CHAT = {
             "messages",
             [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "actions": {"ac": [1]}}],
         ),
-        r'messages\[1\].actions holds a list for "ac"; give an object',
+        r'messages\[1\].actions holds a list for "ac"; give an object .* as in {"ac": {"temperature": 22}}',
+    ),
+    "actions are a list": (
+        dialogue(
+            "messages",
+            [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "actions": [{"ac": 22}]}],
+        ),
+        r'messages\[1\].actions is a list; it must be an object such as {"ac": {"temperature": 22}}',
     ),
     "duplicate dialogue": (
         dialogue("dialogue_id", "star-217", 2),
@@ -199,6 +207,10 @@ EDGEWISE = {
 }
 
 
+def fails_with(folder: Path, files: Files) -> DataError:
+    return fails(write_lines(folder, files), "")
+
+
 def fails(folder: Path, pattern: str) -> DataError:
     with pytest.raises(DataError) as caught:
         load(str(folder))
@@ -261,14 +273,42 @@ def test_one_broken_persona_does_not_make_its_dialogues_unknown(tmp_path: Path) 
     assert len(fails(write_lines(tmp_path, files), r"personas.jsonl:2: name is 5").faults) == 1
 
 
-def test_many_faults_are_told_up_to_a_bound(tmp_path: Path) -> None:
-    files = chat_lines()
-    files["dialogues.jsonl"] = [{}] * 10
+def test_many_kinds_of_faults_are_told_up_to_a_bound() -> None:
+    faults = Faults()
+    for kind in string.ascii_letters:
+        faults.add(Path("d.jsonl"), 1, kind)
     with pytest.raises(DataError) as caught:
-        load(str(write_lines(tmp_path, files)))
+        faults.raise_if_any()
     assert len(caught.value.faults) == SHOWN
-    assert caught.value.more == 10 * 5 - SHOWN  # five keys are missing in every line
-    assert str(caught.value).endswith("and 30 more")
+    assert str(caught.value).endswith(f"\nand {52 - SHOWN} more")
+
+
+def test_the_same_fault_of_many_lines_is_told_once_with_a_count(tmp_path: Path) -> None:
+    files = chat_lines()
+    first = files["dialogues.jsonl"][0]
+    files["dialogues.jsonl"] = [
+        first | {"dialogue_id": f"d{day}", "started_at": f"2020-05-{day:02}T12:00:00"} for day in range(1, 31)
+    ]
+    error = fails_with(tmp_path, files)
+    assert (len(error.faults), error.more) == (1, 0)
+    assert str(error).endswith(
+        'dialogues.jsonl:1: started_at "2020-05-01T12:00:00" has no time zone; end it with Z or an offset such as'
+        " +02:00 … and 29 more like it (lines 2, 3, 4, …)"
+    )
+
+
+def test_other_keys_and_other_files_are_other_faults(tmp_path: Path) -> None:
+    files = {name: [{}, {}] for name in chat_lines()}
+    error = fails_with(tmp_path, files)
+    assert len(error.faults) == 2 + 5  # the keys that each must have
+    assert all(str(fault).endswith(" … and 1 more like it (line 2)") for fault in error.faults)
+
+
+def test_many_faults_in_one_line_name_it_once(tmp_path: Path) -> None:
+    files = chat_lines()
+    files["dialogues.jsonl"][0]["messages"] = [{"role": 'bo"t', "content": "x" * 50}] * 4
+    (fault,) = fails_with(tmp_path, files).faults
+    assert str(fault).endswith("use one of user, assistant, system, tool … and 3 more like it")
 
 
 def test_sources_that_are_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-from lab.data.formats.record import Record, show
+from lab.data.formats.record import EXAMPLES, Record, show
 from lab.data.types import Actions, Message, Role
 
 SCALARS = (str, int, float, bool)
@@ -40,7 +40,10 @@ def _read_actions(record: Record) -> Actions | None:
         record.fault("actions stands on a message that is not the assistant's; only the assistant sets devices")
     for device, settings in actions.items():
         if not isinstance(settings, dict) or not all(isinstance(value, SCALARS) for value in settings.values()):
-            record.fault(f"actions holds {show(settings)} for {show(device)}; give an object of plain values")
+            record.fault(
+                f"actions holds {show(settings)} for {show(device)}; give an object of plain values,"
+                f" as in {EXAMPLES['actions']}"
+            )
     record.free("actions")
     return actions
 

@@ -19,6 +19,8 @@ MAX_ID = 200
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 BAD_ID = re.compile(r"[\n\t/\\]|^\.|^\s*$")
 WORDS: Mapping[type, str] = {str: "a text", dict: "an object", list: "a list", int: "a whole number"}
+EXAMPLES: Mapping[str, str] = {"actions": '{"ac": {"temperature": 22}}', "context": '{"weather": "rainy"}'}
+"""Objects by key: what one looks like says more than its type."""
 T = TypeVar("T")
 
 
@@ -64,7 +66,7 @@ class Record:
     def want(self, key: str, kind: type[T]) -> T | None:
         """The value of a required key if it has the type asked for, else None and a fault."""
         if key not in self.data:
-            self.fault(f"{key} is missing; add it as {WORDS[kind]}")
+            self.fault(f"{key} is missing; add it as {_wanted(key, kind)}")
             return None
         return self._typed(key, self.data[key], kind)
 
@@ -77,7 +79,7 @@ class Record:
         # In JSON true is no number, in Python it is.
         if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
             return value
-        self.fault(f"{key} is {show(value)}; it must be {WORDS[kind]}")
+        self.fault(f"{key} is {show(value)}; it must be {_wanted(key, kind)}")
         return None
 
     def list_of(self, key: str) -> list[Record]:
@@ -131,6 +133,11 @@ def control(text: str) -> str | None:
     """What is wrong with a text that holds a control character, or None."""
     found = CONTROL.search(text)
     return f"the control character U+{ord(found.group()):04X}; take it out" if found else None
+
+
+def _wanted(key: str, kind: type) -> str:
+    example = EXAMPLES.get(key) if kind is dict else None
+    return WORDS[kind] + (f" such as {example}" if example else "")
 
 
 def show(value: Any) -> str:
