@@ -16,17 +16,19 @@ from lab.errors import LabError
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
-def keep(dataset: Dataset, store: Path, name: str) -> Path:
+def keep(dataset: Dataset, store: Path, name: str, *, replace: bool = False) -> Path:
     """Keep a data set under a name; keeping the same one again changes nothing. Returns its folder.
 
-    Raises `LabError` for a name that will not do or that another data set has.
+    Raises `LabError` for a name that will not do or, unless it may `replace` it, that another data set has.
     """
     if not NAME.fullmatch(name):
         raise LabError(f"data set name {name!r}: use letters, digits and . _ - (give another with --name)")
     folder = store / name
-    if folder.exists():
+    if folder.exists() and not replace:
         if digest(read_chat(folder)) != digest(dataset):
-            raise LabError(f"{folder} holds another data set; give another --name, or delete that folder first")
+            raise LabError(
+                f"{folder} holds another data set; give another --name, or --replace to put this in its place"
+            )
         return folder
     write_whole(folder, lambda temporary: write_chat(dataset, temporary))
     return folder

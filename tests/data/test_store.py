@@ -29,6 +29,16 @@ def test_a_name_is_never_given_twice(tmp_path: Path) -> None:
     assert read_chat(tmp_path / "mine") == tiny()
 
 
+def test_a_name_goes_to_another_data_set_on_demand_even_from_a_broken_one(tmp_path: Path) -> None:
+    folder = keep(tiny(), tmp_path, "mine")
+    keep(tiny(3), tmp_path, "mine", replace=True)
+    assert read_chat(folder) == tiny(3)
+    (folder / "dialogues.jsonl").write_text("broken")
+    keep(tiny(), tmp_path, "mine", replace=True)
+    assert read_chat(folder) == tiny()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "-x", "a b", "ü", "x" * 101])
 def test_names_that_will_not_do(name: str, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="use letters, digits"):
