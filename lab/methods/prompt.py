@@ -10,16 +10,21 @@ Messages = list[dict[str, str]]
 _ROLE = "You are the user's personal assistant. Answer in one or two short sentences."
 
 
-def system_text(context: Mapping[str, Any]) -> str:
-    """The assistant's role and what is known of the situation, such as the time of day or the weather."""
+def system_text(context: Mapping[str, Any], about: str = "") -> str:
+    """The assistant's role and what is known of the situation, such as the time of day or the weather.
+
+    `about` is what is known of the user, a paragraph of its own.
+    """
     known = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in context.items())
-    return f"{_ROLE} Situation: {known}." if known else _ROLE
+    text = f"{_ROLE} Situation: {known}." if known else _ROLE
+    return f"{text}\n\n{about}" if about else text
 
 
-def to_messages(context: Mapping[str, Any], turns: Sequence[Mapping[str, str]]) -> Messages:
+def to_messages(context: Mapping[str, Any], turns: Sequence[Mapping[str, str]], about: str = "") -> Messages:
     """A dialogue, or its beginning, as chat messages with the system message first.
 
-    System messages of the dialogue's own are kept, inside that first one: templates allow only one.
+    `about` is what is known of the user: see `system_text`. System messages of the dialogue's own are kept, inside
+    that first one: templates allow only one.
     """
     own = [turn["content"] for turn in turns if turn["role"] == "system"]
     spoken = [
@@ -27,4 +32,4 @@ def to_messages(context: Mapping[str, Any], turns: Sequence[Mapping[str, str]]) 
         for turn in turns
         if turn["role"] != "system"
     ]
-    return [{"role": "system", "content": "\n".join([system_text(context), *own])}, *spoken]
+    return [{"role": "system", "content": "\n".join([system_text(context, about), *own])}, *spoken]
