@@ -112,7 +112,7 @@ def sentence(error: ValidationError, where: str) -> LabError:
     if isinstance(within, ValidationError):  # of a table that is checked by a model of its own
         first = within.errors()[0]
         path += [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    key = ".".join(part for part in path if part != "[key]")  # of a table whose names are the user's own
     if first["type"] == "extra_forbidden":
         known = _keys_beside(path)
         near = difflib.get_close_matches(path[-1], known, n=1)
@@ -122,7 +122,10 @@ def sentence(error: ValidationError, where: str) -> LabError:
         return LabError(f"{where}: the key '{key}' is missing; add it.")
     simple = isinstance(first["input"], str | int | float | list | tuple)
     got = f", but got {first['input']!r}" if simple else ""
-    return LabError(f"{where}: '{key}': {first['msg'].removeprefix('Value error, ')}{got}.")
+    says = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":  # only names have a pattern
+        says = "use 1 to 80 letters, digits and . _ - with a letter or digit first"
+    return LabError(f"{where}: '{key}': {says}{got}.")
 
 
 def _keys_beside(path: list[str]) -> list[str]:
