@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError
+from sqlalchemy.exc import DatabaseError as DriverError
 from sqlmodel import Session
 
 from lab.errors import LabError
@@ -106,7 +107,9 @@ def connected(*, writing: bool) -> Iterator[Connection]:
     try:
         with engine().connect().execution_options(writing=writing) as connection, connection.begin():
             yield connection
-    except (OperationalError, InterfaceError) as error:
+    except IntegrityError:
+        raise  # a fault of ours, not of the database's
+    except (DriverError, InterfaceError) as error:
         raise _unusable(error) from error
 
 

@@ -46,13 +46,13 @@ def children(session: Session, job: int) -> list[int]:
     return list(session.exec(select(JobParent.child).where(JobParent.parent == job)))
 
 
-def _below(session: Session, job: int) -> set[int]:
+def below(session: Session, job: int) -> set[int]:
     """All jobs that wait for this one, directly or not."""
     found: set[int] = set()
     frontier = {job}
     while frontier:
-        below = session.exec(select(JobParent.child).where(col(JobParent.parent).in_(frontier))).all()
-        frontier = set(below) - found
+        lower = session.exec(select(JobParent.child).where(col(JobParent.parent).in_(frontier))).all()
+        frontier = set(lower) - found
         found |= frontier
     return found
 
@@ -69,10 +69,10 @@ def unblock(session: Session, jobs: Iterable[int]) -> None:
 
 def skip_below(session: Session, job: int) -> None:
     """BLOCKED → SKIPPED for all that waited for a job that did not succeed."""
-    ids = _lock(session, _below(session, job))
-    below = update(Job).where(col(Job.id).in_(ids), col(Job.state) == State.BLOCKED)
+    ids = _lock(session, below(session, job))
+    blocked = update(Job).where(col(Job.id).in_(ids), col(Job.state) == State.BLOCKED)
     values = {"state": State.SKIPPED, "finished_at": now(), "note": f"job {job} before it did not succeed"}
-    session.execute(below.values(**values).execution_options(synchronize_session=False))
+    session.execute(blocked.values(**values).execution_options(synchronize_session=False))
 
 
 def skip_if_in_vain(session: Session, job: int) -> None:
@@ -86,8 +86,8 @@ def skip_if_in_vain(session: Session, job: int) -> None:
 
 def revive_below(session: Session, job: int) -> None:
     """SKIPPED → BLOCKED below a job that gets another chance, except where another parent is still broken."""
-    for below in _lock(session, _below(session, job)):
-        skipped = update(Job).where(col(Job.id) == below, col(Job.state) == State.SKIPPED, ~_waits_in_vain())
+    for lower in _lock(session, below(session, job)):
+        skipped = update(Job).where(col(Job.id) == lower, col(Job.state) == State.SKIPPED, ~_waits_in_vain())
         values = {"state": State.BLOCKED, "finished_at": None, "note": ""}
         session.execute(skipped.values(**values).execution_options(synchronize_session=False))
 

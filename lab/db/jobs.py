@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
 from lab.db import graph
-from lab.db.engine import writing
+from lab.db.engine import reading, writing
 from lab.db.tables import (
     BROKEN,
     TERMINAL,
@@ -32,6 +32,7 @@ from lab.db.tables import (
 )
 
 CRASH_CAP = 3
+LOST = "lost:"  # begins the key of a job whose artifact is gone: no plan finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +365,38 @@ def revive(session: Session, job_id: int) -> State | None:
     graph.revive_below(session, job_id)
     session.refresh(job)
     return job.state
+
+
+def forget(job_id: int) -> list[int]:
+    """Give up the key of a job that succeeded and whose artifact is lost, so that the next plan computes it anew.
+
+    What stands on it and has not succeeded gives up its key too, and is cancelled if it waits: it would read the
+    lost artifact. What has succeeded stays as it is.
+
+    Returns:
+        the ids of all jobs whose key was given up.
+    """
+    with writing() as session:
+        gone = [job_id, *(job for job in graph.below(session, job_id) if not _succeeded(session, job))]
+        for one in gone:
+            job = _locked(session, one)
+            if job is None or not job.key or job.key.startswith(LOST):
+                continue
+            job.key = f"{LOST}{job.id}:{job.key}"
+            if job.state in WAITING:
+                _leave(session, job, State.CANCELLED, f"job {job_id} before it has lost its artifact")
+        return gone
+
+
+def succeeded(keys: Sequence[str]) -> list[Job]:
+    """The jobs of these keys that succeeded, by id."""
+    with reading() as session:
+        wanted = select(Job).where(col(Job.key).in_(keys), Job.state == State.SUCCEEDED).order_by(col(Job.id))
+        return list(session.exec(wanted))
+
+
+def _succeeded(session: Session, job_id: int) -> bool:
+    return session.exec(select(Job.state).where(Job.id == job_id)).one() is State.SUCCEEDED
 
 
 def prioritise(job_id: int, priority: int) -> bool:

@@ -54,6 +54,7 @@ class JobRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    studies: tuple[str, ...] = ()  # by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,19 @@ class Reply:
 # ---------------------------------------------------------------- jobs
 
 
-def _row(job: Job, waits_for: Iterable[int]) -> JobRow:
-    fields = {name: getattr(job, name) for name in JobRow.__dataclass_fields__ if name != "waits_for"}
-    return JobRow(**fields, waits_for=tuple(waits_for))
+def _row(job: Job, waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
+    others = ("waits_for", "studies")
+    fields = {name: getattr(job, name) for name in JobRow.__dataclass_fields__ if name not in others}
+    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies))
+
+
+def _studies_of(session: Session, job: int | None = None) -> dict[int, list[str]]:
+    """Job → the studies it belongs to; of one job if named."""
+    wanted = select(StudyJob.job, Study.name).join(Study, col(Study.id) == StudyJob.study).distinct()
+    found: dict[int, list[str]] = {}
+    for one, name in session.exec((wanted if job is None else wanted.where(StudyJob.job == job)).order_by(Study.name)):
+        found.setdefault(one, []).append(name)
+    return found
 
 
 def _waits_for(session: Session, jobs: Sequence[int]) -> dict[int, list[int]]:
@@ -163,7 +174,8 @@ def list_jobs(study: int | None = None, *, limit: int | None = None) -> list[Job
             wanted = wanted.where(col(Job.id).in_(select(StudyJob.job).where(StudyJob.study == study)))
         jobs = session.exec(wanted.limit(limit) if limit else wanted).all()
         waiting = _waits_for(session, [])
-        return [_row(job, waiting.get(job.id or 0, ())) for job in jobs]
+        studies = _studies_of(session)
+        return [_row(job, waiting.get(job.id or 0, ()), studies.get(job.id or 0, ())) for job in jobs]
 
 
 def get_job(job_id: int) -> JobDetail:
@@ -179,7 +191,11 @@ def get_job(job_id: int) -> JobDetail:
         parents = session.exec(select(JobParent.parent).where(JobParent.child == job_id)).all()
         children = session.exec(select(JobParent.child).where(JobParent.parent == job_id)).all()
         return JobDetail(
-            _row(job, _waits_for(session, [job_id]).get(job_id, ())),
+            _row(
+                job,
+                _waits_for(session, [job_id]).get(job_id, ()),
+                _studies_of(session, job_id).get(job_id, ()),
+            ),
             job.spec,
             job.key,
             tuple(sorted(parents)),

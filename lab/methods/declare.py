@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
 
 class Strict(BaseModel):
     """A table that knows its keys and is never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Lora(Strict):
@@ -21,21 +22,25 @@ class Lora(Strict):
     rank: int = Field(8, ge=1, le=1024)
     alpha: float = Field(16.0, gt=0)
     dropout: float = Field(0.05, ge=0, lt=1)
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
+    targets: tuple[str, ...] = Field(
+        ("q_proj", "v_proj"), min_length=1, description="names of linear layers, or all-linear"
+    )
 
 
 class Training(Strict):
     """How a group trains; the defaults are the published ones."""
 
     learning_rate: float = Field(5e-4, gt=0)
-    epochs: int = Field(3, ge=1)
-    batch_size: int = Field(4, ge=1, description="dialogues in a step of one group")
+    epochs: int = Field(3, ge=1, le=1_000_000)
+    batch_size: int = Field(4, ge=1, le=1_000_000, description="dialogues in a step of one group")
     warmup_ratio: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    max_length: int = Field(1024, ge=16, description="tokens; longer dialogues lose their oldest messages")
+    max_length: int = Field(
+        1024, ge=16, le=10_000_000, description="tokens; longer dialogues lose their oldest messages"
+    )
     patience: int | None = Field(
-        None, ge=1, description="stop a group after so many validations without a better val loss"
+        None, ge=1, le=1_000_000, description="stop a group after so many validations without a better val loss"
     )
 
 
@@ -44,7 +49,14 @@ class Sweep(Strict):
 
     learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
     rank: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((), description="alpha follows: alpha / rank stays")
-    seed: tuple[int, ...] = ()
+    seed: tuple[Seed, ...] = ()
+
+    @field_validator("learning_rate", "rank", "seed")
+    @classmethod
+    def _each_once(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("every setting is tried once; leave the repeated one out")
+        return values
 
 
 class Cluster(Strict):
@@ -66,6 +78,12 @@ class Merge(Strict):
     weights: Literal["equal", "cosine", "val-centrality"] = "equal"
     rank: int | None = Field(None, ge=1, le=1024, description="of svd, ties and dare; None: that of the adapters")
     density: float = Field(0.5, gt=0, le=1, description="of ties and dare")
+
+    @model_validator(mode="after")
+    def _rank_where_it_means_something(self) -> Self:
+        if self.rank is not None and self.how in ("exact", "factor-average"):
+            raise ValueError(f"'rank' is for svd, ties and dare; how = '{self.how}' keeps the adapters' own")
+        return self
 
 
 class Retrieve(Strict):

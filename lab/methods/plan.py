@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from lab.methods.declare import Training
+from lab.methods.declare import Cluster, Merge, Training
 from lab.methods.spec import Method, Study
 
 # Part of every key: raise it when a change makes old artifacts wrong to reuse.
@@ -34,16 +34,18 @@ def job_key(kind: str, spec: dict[str, Any], parents: tuple[str, ...]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def plan(study: Study, data_digest: str) -> list[PlannedJob]:
+def plan(study: Study, data_digest: str, weights: str = "") -> list[PlannedJob]:
     """The jobs of a study, parents before children.
+
+    `weights` tells base models of one name apart: the fingerprint of a folder, "" where the name says it all.
 
     A method that another one stands on is trained once, and evaluated only if the study names it.
     """
-    return _Planner(study, data_digest).plan()
+    return _Planner(study, data_digest, weights).plan()
 
 
 class _Planner:
-    def __init__(self, study: Study, data_digest: str) -> None:
+    def __init__(self, study: Study, data_digest: str, weights: str) -> None:
         self.study = study
         self.methods = study.declared()
         self.data = {
@@ -52,7 +54,8 @@ class _Planner:
             "dialogues": study.dialogues,
             "shares": list(study.split),
         }
-        self.model = {"base": study.base, "dtype": study.dtype}
+        self.base = {"base": study.base} | ({"weights": weights} if weights else {})
+        self.model = self.base | {"dtype": study.dtype}
         self.jobs: dict[str, PlannedJob] = {}
 
     def plan(self) -> list[PlannedJob]:
@@ -63,12 +66,16 @@ class _Planner:
                     self._evaluate(name, book, split, seed)
         return list(self.jobs.values())
 
-    def _add(self, kind: str, method: str, spec: dict[str, Any], parents: tuple[str, ...] = ()) -> str:
+    def _add(self, kind: str, method: str, spec: dict[str, Any], **inputs: str) -> str:
+        """A job that reads the artifacts of others, by the role that each plays for it."""
+        if inputs:
+            spec = spec | {"inputs": inputs}
+        parents = tuple(dict.fromkeys(inputs.values()))
         key = job_key(kind, spec, parents)
         known = self.jobs.get(key)
         if known is None:
             # Only a job that ends in recipes can be chatted with or stood on.
-            makes_book = kind != "evaluate"
+            makes_book = kind not in ("evaluate", "cluster")
             self.jobs[key] = PlannedJob(key, kind, method, spec, parents, makes_book, (method,))
         elif method not in known.serves:
             self.jobs[key] = replace(known, serves=(*known.serves, method))
@@ -77,11 +84,27 @@ class _Planner:
     def _book(self, name: str, seed: int) -> str:
         """The key of the job whose artifact holds the method's recipe book."""
         method = self.methods[name]
-        under = (self._book(method.on, seed),) if method.on else ()
+        inputs = {"under": self._book(method.on, seed)} if method.on else {}
+        if method.merge is not None:
+            return self._merge(name, method, method.merge, seed)
         if method.parameters == "none":
             # No seed: nothing is drawn, so every seed shares it.
-            return self._add("recipes", name, self.data | {"base": self.study.base}, under)
-        return self._add("train", name, self._train_spec(method, seed), under)
+            return self._add("recipes", name, self.data | self.base | _shown(method), **inputs)
+        if method.share == "cluster":
+            inputs["clusters"] = self._clusters(name, method, seed)
+        return self._add("train", name, self._train_spec(method, seed) | _shown(method), **inputs)
+
+    def _clusters(self, name: str, method: Method, seed: int) -> str:
+        cluster = (method.cluster or Cluster()).model_dump(mode="json")
+        return self._add("cluster", name, self.data | {"seed": seed, "cluster": cluster})
+
+    def _merge(self, name: str, method: Method, merge: Merge, seed: int) -> str:
+        book = self._book(merge.of, seed)
+        inputs = {"of": book, "clusters": self._clusters(name, method, seed)}
+        if merge.weights == "val-centrality":
+            inputs["scores"] = self._evaluate(merge.of, book, "val", seed)
+        spec = self.base | {"seed": seed, "merge": merge.model_dump(mode="json", exclude={"of"})}
+        return self._add("merge", name, self.data | spec, **inputs)
 
     def _train_spec(self, method: Method, seed: int) -> dict[str, Any]:
         training = Training(**self.study.training.model_dump() | method.training)
@@ -98,6 +121,12 @@ class _Planner:
             **({"sweep": sweep} if sweep else {}),
         }
 
-    def _evaluate(self, name: str, book: str, split: str, seed: int) -> None:
+    def _evaluate(self, name: str, book: str, split: str, seed: int) -> str:
         answer = {"split": split, "seed": seed, "max_new_tokens": self.study.max_new_tokens}
-        self._add("evaluate", name, self.data | self.model | answer, (book,))
+        return self._add("evaluate", name, self.data | self.model | answer, book=book)
+
+
+def _shown(method: Method) -> dict[str, Any]:
+    """What the method adds to the prompt."""
+    shown: dict[str, Any] = {} if method.prompt == "none" else {"prompt": method.prompt}
+    return shown | ({"retrieve": method.retrieve.model_dump(mode="json")} if method.retrieve else {})

@@ -28,6 +28,7 @@ class Recipe:
 
     base: str
     adapters: tuple[AdapterRef, ...] = ()
+    weights: str = ""  # fingerprint of a base that is a folder
 
 
 RecipeBook = dict[str, Recipe]
@@ -50,10 +51,10 @@ def read_book(folder: Path) -> RecipeBook:
     try:
         content = orjson.loads(file.read_bytes())
         return {
-            persona: Recipe(entry["base"], tuple(AdapterRef(**adapter) for adapter in entry["adapters"]))
+            persona: Recipe(**entry | {"adapters": tuple(AdapterRef(**adapter) for adapter in entry["adapters"])})
             for persona, entry in content.items()
         }
     except FileNotFoundError:
-        raise LabError(f"{file}: the recipe book is not there; run its job again with `lab retry`.") from None
+        raise LabError(f"{file}: the recipe book is not there; run its study again.") from None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{file}: this is not a recipe book ({error!r}); run its job again.") from None
+        raise LabError(f"{file}: this is not a recipe book ({error!r}); run its study again.") from None

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from lab.errors import LabError
-from lab.methods.declare import Cluster, Lora, Merge, Name, Retrieve, Strict, Sweep, Training
+from lab.methods.declare import Cluster, Lora, Merge, Name, Retrieve, Seed, Strict, Sweep, Training
 from lab.methods.variants import spread_lists
 
 SplitName = Literal["train", "val", "test"]
@@ -82,10 +82,10 @@ class Study(Strict):
     data: str = Field(min_length=1, description="the name of an imported data set, or a folder")
     base: str = Field(min_length=1)
     methods: tuple[Name, ...] = Field(("base", "unified", "persona"), min_length=1)
-    personas: int | None = Field(None, ge=1, description="only the first so many personas")
-    dialogues: int | None = Field(None, ge=3, description="only the first so many dialogues of each persona")
+    personas: int | None = Field(None, ge=1, le=10**9, description="only the first so many personas")
+    dialogues: int | None = Field(None, ge=3, le=10**9, description="only the first so many dialogues of each persona")
     split: tuple[float, float, float] = Field((0.6, 0.2, 0.2), description="shares of train, val and test, by time")
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     evaluate: tuple[SplitName, ...] = Field(("test",), min_length=1)
     max_new_tokens: int = Field(64, ge=1, le=4096, description="longest answer when evaluating")
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -95,7 +95,7 @@ class Study(Strict):
     @field_validator("split")
     @classmethod
     def _shares(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
-        if min(split) <= 0 or abs(sum(split) - 1) > 1e-6:
+        if not min(split) > 0 or abs(sum(split) - 1) > 1e-6:
             raise ValueError("three positive shares that add up to 1 are needed")
         return split
 
@@ -193,6 +193,31 @@ def _check_method(
         raise LabError(f"{where}: there is no method '{name}'; {hint}")
     for under in declared[name].stands_on:
         _check_method(declared, families, under, where, (*above, name))
+    _check_shares(declared, name, where)
+
+
+def _check_shares(declared: dict[str, Method], name: str, where: str) -> None:
+    """Who shares what is learned must share what it stands on."""
+    under = declared.get(declared[name].on or "")
+    if under is None or declared[name].parameters == "none":
+        return
+    wide, narrow = _SHARES.index(declared[name].share), _SHARES.index(_served_to(declared, under))
+    if wide < narrow:
+        raise LabError(
+            f"{where}: '{name}' is shared by {declared[name].share}, but '{declared[name].on}', which it stands on, "
+            f"differs by {_SHARES[narrow]}; let it stand on a method that is shared as widely."
+        )
+
+
+_SHARES = ("everyone", "cluster", "persona")  # from wide to narrow
+
+
+def _served_to(declared: dict[str, Method], method: Method) -> str:
+    """Who has one and the same adapters under this method."""
+    below = declared.get(method.on or "")
+    own = "persona" if method.merge else method.share
+    shares = [own if method.parameters != "none" or method.merge else "everyone"]
+    return max([*shares, *([_served_to(declared, below)] if below else [])], key=_SHARES.index)
 
 
 def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) -> Study:

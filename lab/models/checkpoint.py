@@ -23,7 +23,7 @@ from lab.models.training import GroupResult, Learned
 FORMAT = 2
 
 
-class StaleCheckpoint(LabError):
+class StaleCheckpointError(LabError):
     """Nothing can go on from this checkpoint."""
 
 
@@ -40,13 +40,13 @@ class Checkpoint:
         return path
 
     def load(self, digest: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The state and its tensors; `StaleCheckpoint` if it is missing, damaged or of another run."""
+        """The state and its tensors; `StaleCheckpointError` if it is missing, damaged or of another run."""
         path = self.folder / "state.safetensors"
         header, tensors = _read(path)
         if header.get("format") != FORMAT:
-            raise StaleCheckpoint(f"{path}: written by another version of this program; start the training anew.")
+            raise StaleCheckpointError(f"{path}: written by another version of this program")
         if header.get("digest") != digest:
-            raise StaleCheckpoint(f"{path}: belongs to other data, settings or base model; start the training anew.")
+            raise StaleCheckpointError(f"{path}: belongs to other data, settings or base model.")
         return header["state"], tensors
 
     def save_result(self, place: int, result: GroupResult, row: Tensor) -> None:
@@ -55,11 +55,15 @@ class Checkpoint:
         _write(self._result(place), {"row": row}, {"result": fields, "learned": result.learned.digest()})
 
     def load_result(self, place: int, learned: Callable[[Tensor], Learned]) -> GroupResult:
-        """The finished group at `place`, its row read by `learned`; `StaleCheckpoint` if the weights are not those written."""
+        """The finished group at `place`, its row read by `learned`.
+
+        Raises:
+            StaleCheckpointError: the weights are not those once written.
+        """
         header, tensors = _read(self._result(place))
         found = learned(tensors["row"])
         if found.digest() != header["learned"]:
-            raise StaleCheckpoint(f"{self._result(place)}: damaged (the digest differs); start the training anew.")
+            raise StaleCheckpointError(f"{self._result(place)}: damaged (the digest differs)")
         return GroupResult(learned=found, **header["result"])
 
     def _result(self, place: int) -> Path:
@@ -82,4 +86,4 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             header = json.loads((file.metadata() or {})["json"])
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise StaleCheckpoint(f"{path}: not a readable checkpoint ({error}); start the training anew.") from None
+        raise StaleCheckpointError(f"{path}: not a readable checkpoint ({error})") from None

@@ -16,9 +16,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from lab.errors import LabError
 from lab.models.ragged import Runs
+
+ALL_LINEAR = "all-linear"  # as PEFT has it
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,16 @@ def attach(model: nn.Module, targets: Sequence[str]) -> dict[str, GroupedLinear]
             f"it has {', '.join(sorted(linear_names)) or 'none'}."
         )
     return sites
+
+
+def named_targets(model: PreTrainedModel, targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets with `ALL_LINEAR` spelled out: the last names of all linear layers but the output head."""
+    if ALL_LINEAR not in targets:
+        return tuple(targets)
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    linear = (path for path, layer in model.named_modules() if isinstance(layer, nn.Linear | GroupedLinear))
+    names = {path.rpartition(".")[2] for path in linear if model.get_submodule(path) is not head}
+    return tuple(sorted(names.union(targets) - {ALL_LINEAR}))
 
 
 def _replace(model: nn.Module, path: str, linear: nn.Linear) -> GroupedLinear:

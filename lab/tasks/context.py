@@ -41,10 +41,16 @@ class JobContext:
         """Whether the job is to stop at the next safe point."""
         return self._stop.is_set()
 
-    def parent(self) -> Path:
-        """The artifact folder of the only job this one stands on."""
-        (folder,) = self.assignment.parents.values()
-        return self.root / folder
+    def input(self, role: str) -> Path | None:
+        """The artifact folder of the job that plays this role for this one; None if none does."""
+        key = self.spec.get("inputs", {}).get(role)
+        return None if key is None else self.root / self.assignment.parents[key]
+
+    def needed(self, role: str) -> Path:
+        """The same, where the plan always gives one."""
+        folder = self.input(role)
+        assert folder is not None, f"a {self.assignment.kind} job has an input '{role}'"
+        return folder
 
     @property
     def dataset(self) -> Path:

@@ -53,7 +53,7 @@ class _Turn:
 def run(context: JobContext) -> Done:
     """Answer, score, and keep every prediction for reading."""
     given = material(context)
-    book = read_book(context.parent())
+    book = read_book(context.needed("book"))
     server = warm.resident(context, list(book.values()))
     turns = _turns(given, book, context.spec["split"])
     answers = _answer(context, server, book, turns)

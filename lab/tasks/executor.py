@@ -29,6 +29,8 @@ from lab.tasks.messages import Assignment, Done, Event, Failed, Log, Stopped, en
 KINDS = {
     "train": "lab.tasks.train",
     "recipes": "lab.tasks.recipes",
+    "cluster": "lab.tasks.cluster",
+    "merge": "lab.tasks.merge",
     "evaluate": "lab.tasks.evaluate",
     "chat": "lab.tasks.chat",
 }

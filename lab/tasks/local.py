@@ -20,6 +20,7 @@ from lab.tasks import embedded, queue
 from lab.tasks.identity import is_alive, machine_identity
 
 _START_SECONDS = 30.0
+_LOCK = "start-worker"
 
 
 def ensure_running() -> bool:
@@ -37,8 +38,8 @@ def ensure_running() -> bool:
     if load_settings().redis_url:
         queue.check_redis()
         return False
-    embedded.start()
-    with embedded.locked("start-worker"):
+    with embedded.locked(_LOCK):  # not while somebody shuts it down: a worker that leaves does nothing more
+        embedded.start()
         if local_workers():
             return False
         _start_worker()
@@ -81,16 +82,17 @@ def shut_down() -> int:
         how many workers were stopped.
     """
     migrate()
-    workers = local_workers()
-    for worker in workers:
-        _signal(worker, signal.SIGTERM)
-    deadline = time.monotonic() + load_settings().grace_seconds + 10
-    while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for worker in workers:
-        _signal(worker, signal.SIGKILL)
-    if not load_settings().redis_url:
-        embedded.stop()
+    with embedded.locked(_LOCK):
+        workers = local_workers()
+        for worker in workers:
+            _signal(worker, signal.SIGTERM)
+        deadline = time.monotonic() + load_settings().grace_seconds + 10
+        while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for worker in workers:
+            _signal(worker, signal.SIGKILL)
+        if not load_settings().redis_url:
+            embedded.stop()
     return len(workers)
 
 

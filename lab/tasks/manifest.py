@@ -61,8 +61,12 @@ def verify_manifest(folder: Path, digest: str) -> None:
     """
     manifest = folder / MANIFEST_FILE
     if not manifest.is_file() or file_digest(manifest) != digest:
-        raise LabError(f"{manifest}: missing or not the committed one; restore the folder from a copy.")
+        raise LabError(
+            f"{manifest}: missing or not the committed one; restore the folder from a copy, or run its study again."
+        )
     for name, expected in orjson.loads(manifest.read_bytes())["files"].items():
         path = folder / name
         if not path.is_file() or file_digest(path) != expected:
-            raise LabError(f"{path}: missing or changed since its job succeeded; restore it from a copy.")
+            raise LabError(
+                f"{path}: missing or changed since its job succeeded; restore it from a copy, or run its study again."
+            )

@@ -10,6 +10,6 @@ from lab.tasks.messages import Done
 
 def run(context: JobContext) -> Done:
     """Write one plain recipe for each persona."""
-    recipe = Recipe(base=context.spec["base"])
+    recipe = Recipe(context.spec["base"], weights=context.spec.get("weights", ""))
     write_book(dict.fromkeys(material(context).personas, recipe), context.folder)
     return Done("", {"personas": len(material(context).personas)})

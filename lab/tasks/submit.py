@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.data.load import load
 from lab.data.store import keep, locate
 from lab.data.types import digest
+from lab.db.jobs import forget, succeeded
 from lab.db.queries import StudyRow, get_study
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
@@ -17,6 +19,8 @@ from lab.methods.plan import plan
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_study
 from lab.settings import load_settings
+from lab.tasks.base_identity import fingerprint, located
+from lab.tasks.manifest import verify_manifest
 
 
 def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list[int]]:
@@ -32,10 +36,22 @@ def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list
     spec = _spec(file, overrides, settings.base)
     dataset = import_data(spec.data)
     _check_size(spec, dataset)
-    jobs = plan(spec, dataset.digest)
+    spec = spec.model_copy(update={"base": located(spec.base)})
+    jobs = plan(spec, dataset.digest, fingerprint(spec.base))
+    _forget_lost([job.key for job in jobs])
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
     ids = save_study(row, jobs, max_tries=settings.tries)
     return get_study(spec.name), ids
+
+
+def _forget_lost(keys: Sequence[str]) -> None:
+    """Of what was computed before, reuse what is still there as it was committed."""
+    artifacts = load_settings().artifacts
+    for job in succeeded(keys):
+        try:
+            verify_manifest(artifacts / (job.artifact or ""), job.manifest or "")
+        except (LabError, OSError):
+            forget(job.id or 0)
 
 
 def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> StudySpec:

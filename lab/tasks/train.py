@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lab.errors import LabError
-from lab.methods.recipe import RecipeBook, read_book
 from lab.methods.declare import Lora, Training
+from lab.methods.recipe import RecipeBook, read_book
 from lab.models.base import BaseModel
 from lab.models.batching import Example
 from lab.models.chat_template import encode_dialogue
-from lab.models.lora import Adapter, LoraConfig
+from lab.models.checkpoint import StaleCheckpointError
+from lab.models.lora import Adapter, LoraConfig, named_targets
 from lab.models.peft_format import load_peft
 from lab.models.train import train_groups
-from lab.models.training import GroupData, LearnedConfig, Stopped, TrainConfig
+from lab.models.training import GroupData, LearnedConfig, Stopped, TrainConfig, TrainSummary
 from lab.models.virtual import VirtualConfig
 from lab.tasks import warm
+from lab.tasks.cluster import read_clusters
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.manifest import CHECKPOINT_FOLDER
 from lab.tasks.material import Material, chat_messages, material
@@ -33,10 +36,10 @@ def run(context: JobContext) -> Done:
     spec = context.spec
     base = warm.base_model(context)
     given = material(context)
-    members = _members(given, spec["share"])
+    members = _members(context, given)
     under = _frozen_book(context)
     context.progress(Progress(note="reading dialogues"))
-    training, learned, sweep = Training(**spec["training"]), _learned(spec), spec.get("sweep", {})
+    training, learned, sweep = Training(**spec["training"]), _learned(base, spec), spec.get("sweep", {})
     own = [
         _group(base, given, name, personas, training, _under(context, under, personas))
         for name, personas in members.items()
@@ -44,8 +47,9 @@ def run(context: JobContext) -> Done:
     lora = learned if isinstance(learned, LoraConfig) else None
     groups = [spread(group, setting, lora) for setting in settings(sweep) for group in own]
     shelf = Shelf(context, base.name, [group.name for group in groups])
-    try:
-        summary = train_groups(
+
+    def train(resume: Path | None) -> TrainSummary:
+        return train_groups(
             base.model,
             groups,
             learned,
@@ -53,12 +57,22 @@ def run(context: JobContext) -> Done:
             on_event=Watcher(context, [group.name for group in groups]),
             should_stop=context.should_stop,
             checkpoint=context.folder / CHECKPOINT_FOLDER,
-            resume=context.resume,
+            resume=resume,
             on_result=shelf.put,
         )
+
+    try:
+        try:
+            summary = train(context.resume)
+        except StaleCheckpointError as error:  # of another number format, say, or damaged: nothing else is lost by it
+            context.log(f"the training starts anew: {error}")
+            summary = train(None)
     except Stopped:
         raise JobStopped from None
+    shelf.check(context.log)
     tried = shelf.choose(list(members), [group.name for group in own if group.val], sweep) if sweep else []
+    if tried:
+        context.progress(Progress(val_loss=tried[0].val_loss))  # of what is kept, not of all that was tried
     parameters = shelf.write_book(members, tried[0].setting if tried else {}, under)
     for one in tried:
         context.log(f"{label('mean val loss', one.setting)}: {one.val_loss:.4f}")
@@ -84,10 +98,14 @@ def run(context: JobContext) -> Done:
 # ---------------------------------------------------------------- what goes in
 
 
-def _members(given: Material, share: str) -> dict[str, list[str]]:
+def _members(context: JobContext, given: Material) -> dict[str, list[str]]:
     """Group → its personas."""
+    share = context.spec["share"]
     if share == "everyone":
         return {EVERYONE: given.personas}
+    if share == "cluster":
+        found = read_clusters(context.needed("clusters")).members()
+        return {f"cluster {number}": personas for number, personas in found.items()}
     return {persona: [persona] for persona in given.personas}
 
 
@@ -105,11 +123,11 @@ def _group(
     return GroupData(name, examples("train"), examples("val"), under=under)
 
 
-def _learned(spec: dict[str, Any]) -> LearnedConfig:
+def _learned(base: BaseModel, spec: dict[str, Any]) -> LearnedConfig:
     if spec["parameters"] != "lora":
         return VirtualConfig(spec["parameters"], spec["tokens"])
     lora = Lora(**spec["lora"])
-    return LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets)
+    return LoraConfig(lora.rank, lora.alpha, lora.dropout, named_targets(base.model, lora.targets))
 
 
 def _config(context: JobContext) -> TrainConfig:
@@ -128,7 +146,8 @@ def _config(context: JobContext) -> TrainConfig:
 
 
 def _frozen_book(context: JobContext) -> RecipeBook:
-    return read_book(context.parent()) if context.assignment.parents else {}
+    folder = context.input("under")
+    return read_book(folder) if folder else {}
 
 
 def _under(context: JobContext, book: RecipeBook, personas: list[str]) -> Adapter | None:

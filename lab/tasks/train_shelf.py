@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lab.errors import LabError
 from lab.methods.recipe import AdapterRef, Recipe, RecipeBook, write_book
@@ -25,6 +26,7 @@ class Shelf:
         self._digests: dict[str, str] = {}
         self._val: dict[str, float | None] = {}
         self._parameters: dict[str, int] = {}
+        self._diverged: list[str] = []
 
     def put(self, result: GroupResult) -> None:
         """Save what a group learned."""
@@ -32,6 +34,15 @@ class Shelf:
         self._digests[result.name] = result.learned.digest()
         self._val[result.name] = result.val_loss
         self._parameters[result.name] = result.learned.parameters()
+        if not math.isfinite(result.train_loss):
+            self._diverged.append(result.name)
+
+    def check(self, log: Callable[[str], None]) -> None:
+        """Refuse a training in which nothing was learned; name the groups whose loss was no number in the end."""
+        if len(self._diverged) == len(self._digests):
+            raise LabError("the training diverged: its loss is not a number any more; lower learning_rate.")
+        for name in self._diverged:
+            log(f"{name} diverged: its loss is not a number any more; what is kept is the best on val before that")
 
     def choose(
         self, names: Sequence[str], with_val: Sequence[str], sweep: Mapping[str, Sequence[object]]
@@ -40,6 +51,8 @@ class Shelf:
         if not with_val:
             raise LabError("a sweep chooses by val loss, but no persona here has a val dialogue; change split.")
         tried = judge(with_val, settings(sweep), self._val)
+        if math.isinf(tried[0].val_loss):
+            raise LabError("a sweep chooses by val loss, but under every setting some group has none; lower the rates.")
         for other in tried[1:]:
             for name in names:
                 shutil.rmtree(self._folders[label(name, other.setting)])
@@ -48,6 +61,7 @@ class Shelf:
     def write_book(self, members: Mapping[str, Sequence[str]], setting: Mapping[str, object], under: RecipeBook) -> int:
         """Write the recipe book of the groups under this setting; returns how many weights it names."""
         book: RecipeBook = {}
+        spec = self._context.spec
         method = self._context.assignment.method
         for name, personas in members.items():
             group = label(name, dict(setting))
@@ -55,6 +69,6 @@ class Shelf:
             reference = AdapterRef(shown, self._context.relative(self._folders[group]), self._digests[group])
             for persona in personas:
                 below = under[persona].adapters if under else ()
-                book[persona] = Recipe(self._context.spec["base"], (*below, reference))
+                book[persona] = Recipe(spec["base"], (*below, reference), spec.get("weights", ""))
         write_book(book, self._context.folder)
         return sum(self._parameters[label(name, dict(setting))] for name in members)

@@ -37,7 +37,7 @@ def spread(group: GroupData, setting: Setting, lora: LoraConfig | None) -> Group
 
 def label(name: str, setting: Setting) -> str:
     """The name of a group under a setting."""
-    return " ".join([name, *(f"{key}={value:g}" for key, value in setting.items())])
+    return " ".join([name, *(f"{key}={value}" for key, value in setting.items())])
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from lab.models.embedder import Embedder
 from lab.models.peft_format import load_peft
 from lab.models.resident import Resident, Stack
 from lab.models.training import Learned
+from lab.tasks.base_identity import fingerprint
 from lab.tasks.context import JobContext
 from lab.tasks.messages import Progress
 
 
 @dataclass
 class _Held:
-    key: tuple[str, str, str]
+    key: tuple[str, ...]  # name, device, number format and fingerprint
     base: BaseModel
     resident: Resident
     loaded: set[str] = field(default_factory=set)  # digests of the adapters in `resident`
@@ -36,7 +37,9 @@ _WARM = _Warm()
 def _hold(context: JobContext) -> _Held:
     assignment = context.assignment
     dtype = context.spec["dtype"] if context.spec["dtype"] != "auto" else assignment.dtype
-    key = (context.spec["base"], assignment.device, dtype)
+    weights = fingerprint(context.spec["base"])
+    _check_weights(context.spec["base"], context.spec.get("weights", weights), weights)
+    key = (context.spec["base"], assignment.device, dtype, weights)
     if _WARM.held is None or _WARM.held.key != key:
         _WARM.held = None  # free the old model before the new one takes its place
         context.progress(Progress(note=f"loading {key[0]}"))
@@ -55,11 +58,17 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     """The server of the job's base model, holding every adapter that `recipes` name."""
     held = _hold(context)
     for recipe in recipes:
+        _check_weights(recipe.base, recipe.weights, held.key[3])
         for reference in recipe.adapters:
             if reference.digest not in held.loaded:
                 held.resident.add(_load(context.root, reference))
                 held.loaded.add(reference.digest)
     return held.resident
+
+
+def _check_weights(base: str, wanted: str, found: str) -> None:
+    if wanted != found:
+        raise LabError(f"the base model in {base} is not the one of this study any more; run the study again for it.")
 
 
 def stack(recipe: Recipe) -> Stack:
@@ -71,7 +80,7 @@ def _load(root: Path, reference: AdapterRef) -> Learned:
     folder = root / reference.folder
     adapter = load_peft(folder)
     if adapter.digest() != reference.digest:
-        raise LabError(f"{folder}: these are not the weights that were trained; run the training job again.")
+        raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")
     return adapter
 
 

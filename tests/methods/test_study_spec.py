@@ -96,7 +96,7 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path):
         ({"dtype": "float16"}, "'dtype': Input should be 'auto', 'bfloat16' or 'float32', but got 'float16'."),
         ({"training": {"epochz": 3}}, "there is no key 'training.epochz'; did you mean 'epochs'?"),
         ({"training": {"learning_rate": 0}}, "'training.learning_rate': Input should be greater than 0, but got 0."),
-        ({"training": {"learning_rate": float("nan")}}, "'training.learning_rate': Input should be greater than 0"),
+        ({"training": {"learning_rate": float("nan")}}, "'training.learning_rate': Input should be a finite number"),
         ({"training": 3}, "'training': Input should be a valid dictionary or instance of Training, but got 3."),
     ],
 )
@@ -167,3 +167,49 @@ def test_a_sweep_is_lists_of_settings():
 )
 def test_settings_belong_to_what_is_learned(method, says):
     assert says in refused({"methods": ["mine"], "method": {"mine": method}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"training": {"max_grad_norm": float("inf")}}, "'training.max_grad_norm': Input should be a finite number"),
+        ({"split": [float("nan")] * 3}, "'split.0': Input should be a finite number"),
+        ({"seeds": [10**26]}, "'seeds.0': Input should be less than"),
+        ({"training": {"epochs": 10**20}}, "'training.epochs': Input should be less than or equal to"),
+    ],
+)
+def test_a_number_that_no_machine_can_use_is_refused(changes, says):
+    assert refused(changes).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        (
+            {"parameters": "lora", "on": "persona"},
+            "'mine' is shared by everyone, but 'persona', which it stands on, dif",
+        ),
+        ({"parameters": "lora", "share": "cluster", "on": "hybrid"}, "'mine' is shared by cluster, but 'hybrid'"),
+        ({"parameters": "lora", "sweep": {"rank": [2, 2]}}, "'method.mine.sweep.rank': every setting is tried once"),
+        ({"parameters": "lora", "lora": {"targets": []}}, "'method.mine.lora.targets': Tuple should have at least 1"),
+        ({"parameters": "none", "merge": {"of": "persona", "rank": 4}}, "'method.mine.merge': 'rank' is for svd, ties"),
+        ({"parameters": "lora", "merge": {"of": "persona"}}, "'method.mine': a merge learns nothing and stands on"),
+        ({"parameters": "lora", "cluster": {}}, "'method.mine': 'cluster' is for share = 'cluster' or a merge within"),
+        ({"parameters": "none", "share": "persona"}, "'method.mine': 'share' says who shares what is learned, but"),
+        ({"parameters": "none", "merge": {"of": "nobody"}}, "there is no method 'nobody'; "),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_one_sentence(method, says):
+    assert refused({"methods": ["mine"], "method": {"mine": method}}).startswith(says)
+
+
+def test_a_list_where_one_value_is_expected_is_several_methods():
+    mine = {"parameters": "none", "on": "unified", "retrieve": {"k": [1, 3], "by": ["recency", "similarity"]}}
+    study = parse_study(STUDY | {"methods": ["base", "mine"], "method": {"mine": mine}}, "s.toml")
+    names = ("mine-k1-by-recency", "mine-k1-by-similarity", "mine-k3-by-recency", "mine-k3-by-similarity")
+    assert study.methods == ("base", *names)
+    assert [study.declared()[name].retrieve.k for name in names] == [1, 1, 3, 3]
+    on_top = {"on": "mine", "parameters": "none", "prompt": "description"}
+    assert "'mine' is several methods; name one of mine-k1-by-recency, " in refused(
+        {"methods": ["top"], "method": {"mine": mine, "top": on_top}}
+    )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.errors import LabError
-from lab.models.lora import Adapter, Factors, GroupedLinear, LoraConfig, attach, clear, concatenate
+from lab.models.lora import Adapter, Factors, GroupedLinear, LoraConfig, attach, named_targets, clear, concatenate
 from lab.models.ragged import Runs
 
 
@@ -141,3 +141,12 @@ def test_runs_of_tokens_of_any_length_use_their_own_pair() -> None:
     layer.factors = (Factors(a, b, 0.5, runs=Runs(sizes)),)
     expected = [linear(run) + 0.5 * run @ a[g].T @ b[g].T for g, run in enumerate(x[0].split(sizes))]
     torch.testing.assert_close(layer(x)[0], torch.cat(expected))
+
+
+def test_all_linear_is_every_linear_layer_but_the_head(make_model) -> None:
+    model = make_model()
+    names = ("down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj")
+    assert named_targets(model, ("all-linear",)) == names
+    attach(model, ("q_proj",))
+    assert named_targets(model, ("all-linear", "q_proj")) == names
+    assert named_targets(model, ("v_proj", "q_proj")) == ("v_proj", "q_proj")

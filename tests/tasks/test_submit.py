@@ -7,12 +7,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from planned import all_jobs, claimed, states, succeed
+from planned import all_jobs, claimed, states, succeed_on_disk
 
 from lab.db import jobs
 from lab.db.invariants import check_invariants
 from lab.db.queries import get_dataset, list_studies
 from lab.errors import LabError
+from lab.settings import load_settings
 from lab.tasks.submit import import_data, submit
 
 
@@ -87,7 +88,7 @@ def test_submitting_again_after_a_failure_tries_again_what_failed(data: Path):
     assert states(ids) == ["FAILED", "SKIPPED"]
     again, same = submit(None, options)
     assert (again.id, same, states(ids)) == (study.id, ids, ["READY", "BLOCKED"])
-    succeed(claimed())
+    succeed_on_disk(claimed())
     assert submit(None, options)[1] == ids
     assert states(ids) == ["SUCCEEDED", "READY"]
 
@@ -95,7 +96,7 @@ def test_submitting_again_after_a_failure_tries_again_what_failed(data: Path):
 def test_a_second_study_reuses_what_the_first_has_trained(data: Path):
     options = {"data": str(data), "base": "b"}
     _, first = submit(None, options | {"name": "one", "methods": ["unified"]})
-    succeed(claimed())
+    succeed_on_disk(claimed())
     _, second = submit(None, options | {"name": "two", "methods": ["hybrid"]})
     assert second[0] == first[0]
     assert states(second) == ["SUCCEEDED", "READY", "BLOCKED"]
@@ -108,7 +109,7 @@ def test_a_second_study_reuses_what_the_first_has_trained(data: Path):
         ({"data": "nowhere"}, "nowhere: there is no such folder"),
         ({"data": "{data}", "methods": ["unifed"]}, "lab run: there is no method 'unifed'; did you mean 'unified'?"),
         ({"data": "{data}", "personas": 3}, "3 personas are asked for, but homes has 2; ask for fewer."),
-        ({"data": "{data}", "name": "a/b"}, "lab run: 'name': String should match pattern"),
+        ({"data": "{data}", "name": "a/b"}, "lab run: 'name': use 1 to 80 letters"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_and_queues_nothing(data: Path, options, says):
@@ -127,3 +128,31 @@ def test_bad_data_queue_nothing(lab_home: Path):
         submit(None, {"data": str(folder)})
     assert nothing_is_queued()
     assert not (lab_home / "datasets").exists()
+
+
+def test_what_lost_its_artifact_is_computed_anew_and_all_else_is_reused(data: Path):
+    _, ids = submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})
+    train, evaluate, hybrid, _ = ids
+    for _ in (train, evaluate):
+        succeed_on_disk(claimed())
+    assert submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})[1] == ids
+    (load_settings().artifacts / f"{train}/1/result").write_text("not what was committed")
+    _, again = submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})
+    assert again[1] == evaluate
+    assert {train, hybrid}.isdisjoint(again)
+    assert states([train, hybrid]) == ["SUCCEEDED", "CANCELLED"]
+    assert states(again) == ["READY", "SUCCEEDED", "BLOCKED", "BLOCKED"]
+    assert check_invariants() == []
+
+
+def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path, tmp_path: Path, monkeypatch):
+    base = tmp_path / "tiny"
+    base.mkdir()
+    (base / "model.safetensors").write_bytes(b"a" * 10)
+    monkeypatch.chdir(tmp_path)
+    options = {"data": str(data), "base": "tiny", "methods": ["unified"]}
+    row, ids = submit(None, options)
+    assert row.base == str(base)
+    assert submit(None, options | {"base": str(base)})[1] == ids
+    (base / "model.safetensors").write_bytes(b"b" * 10)
+    assert set(submit(None, options)[1]).isdisjoint(ids)
