@@ -35,8 +35,8 @@ app.command()(machine.doctor)
 @app.callback(invoke_without_command=True)
 def screen(
     context: typer.Context,
-    low_bandwidth: Annotated[bool, typer.Option(help="Redraw less often, for a slow line.")] = False,
-    no_mouse: Annotated[bool, typer.Option(help="Leave the mouse to the terminal.")] = False,
+    low_bandwidth: Annotated[bool, typer.Option("--low-bandwidth", help="Redraw less often, for a slow line.")] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
 ) -> None:
     """Open the screen. Leaving it stops nothing."""
     if context.invoked_subcommand is not None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from lab.cli.output import console, print_json
+from lab.cli.output import console, first_of, print_json
 from lab.db import jobs
-from lab.db.queries import Reply, StudyRow, books, get_dataset, get_reply, get_study
+from lab.db.queries import Reply, StudyRow, books, get_reply, get_study
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
+from lab.report.people import Person, parsed, people, written
 
 _POLL_SECONDS = 0.05
 
@@ -21,40 +24,62 @@ def chat(
     study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
     persona: Annotated[str | None, typer.Option(help="Persona id; the first if left out.")] = None,
     method: Annotated[str | None, typer.Option(help="Whose recipe answers; the last trained if left out.")] = None,
+    context: Annotated[
+        str | None, typer.Option(help="key=value,key=value; '' for none; the persona's latest if left out.")
+    ] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Ask once and leave.")] = None,
-    json: Annotated[bool, typer.Option(help="With -m: print the answer as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With -m: print the answer as JSON.")] = False,
 ) -> None:
     """Chat with a persona's model; an empty line leaves."""
     from lab.tasks.local import ensure_running
 
+    given = None if context is None else parsed(context)
     ensure_running()
     row = get_study(study)
-    who = _persona(row, persona)
+    who = _person(row, persona)
     ready = [book.method for book in books(row.id)]
     how = method or (ready[-1] if ready else "")
-    if message is not None:
-        reply = _answer(row, how, who, [{"role": "user", "content": message}], quiet=json)
-        if json:
-            print_json({"persona": who, "method": how, "text": reply.text, **reply.info})
+    # As on the Chat screen: a dialogue goes on where the persona was last seen.
+    partner = _Partner(row, how, who.persona_id, who.context if given is None else given)
+    if message is None:
+        _talk(partner)
         return
-    _talk(row, how, who)
+    if not json:
+        partner.tell()
+    reply = _answer(partner, [{"role": "user", "content": message}], quiet=json)
+    if json:
+        print_json(
+            {"persona": partner.persona, "method": how, "context": partner.context, "text": reply.text, **reply.info}
+        )
 
 
-def _persona(study: StudyRow, wanted: str | None) -> str:
-    from lab.data.load import load
-    from lab.settings import load_settings
+@dataclass(frozen=True, slots=True)
+class _Partner:
+    """Who answers, and in which context."""
 
-    personas = [p.persona_id for p in load(str(load_settings().artifacts / get_dataset(study.dataset).folder)).personas]
-    personas = personas[: study.spec["personas"]]
+    study: StudyRow
+    method: str
+    persona: str
+    context: dict[str, Any]
+
+    def tell(self) -> None:
+        """One line, so that the same words asked elsewhere can be asked in the same context."""
+        console.print(f"[dim]context: {escape(written(self.context)) or 'none'}[/]", soft_wrap=True)
+
+
+def _person(study: StudyRow, wanted: str | None) -> Person:
+    known = {person.persona_id: person for person in people(study)}
     if wanted is None:
-        return personas[0]
-    if wanted not in personas:
-        raise LabError(f"study '{study.name}' has no persona '{wanted}'; it has {', '.join(personas[:8])}, …")
-    return wanted
+        return next(iter(known.values()))
+    if wanted not in known:
+        raise LabError(f"study '{study.name}' has no persona '{wanted}'; it has {first_of(list(known))}")
+    return known[wanted]
 
 
-def _talk(study: StudyRow, method: str, persona: str) -> None:
-    console.print(f"[bold]{persona}[/] · {method} · {study.base}   (an empty line leaves, Ctrl-C stops an answer)")
+def _talk(partner: _Partner) -> None:
+    who = f"[bold]{escape(partner.persona)}[/] · {partner.method} · {partner.study.base}"
+    console.print(f"{who}   (an empty line leaves, Ctrl-C stops an answer)")
+    partner.tell()
     messages: list[dict[str, str]] = []
     while True:
         try:
@@ -64,14 +89,14 @@ def _talk(study: StudyRow, method: str, persona: str) -> None:
         if not words:
             return
         messages.append({"role": "user", "content": words})
-        reply = _answer(study, method, persona, messages, quiet=False)
+        reply = _answer(partner, messages, quiet=False)
         messages.append({"role": "assistant", "content": reply.text})
 
 
-def _answer(study: StudyRow, method: str, persona: str, messages: list[dict[str, str]], *, quiet: bool) -> Reply:
+def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -> Reply:
     from lab.tasks.queue import ask
 
-    job = ask(study, method, persona, messages, {})
+    job = ask(partner.study, partner.method, partner.persona, messages, partner.context)
     shown = 0
     while True:
         reply = get_reply(job)

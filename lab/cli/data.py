@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from lab.cli.output import console, print_json, table
+from lab.cli.output import console, first_of, print_json, table
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def import_(
     source: Source,
     name: Annotated[str | None, typer.Option(help="Name to keep it under; the source's last part if left out.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place of another of that name; studies keep what they began with.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check a data set and keep it in the lab's own format."""
@@ -39,7 +42,7 @@ def import_(
 
     dataset = load(source)
     chosen = name or Path(source).expanduser().resolve().name
-    folder = keep(dataset, load_settings().artifacts / "data", chosen)
+    folder = keep(dataset, load_settings().artifacts / "data", chosen, replace=replace)
     if json:
         print_json({"name": chosen, "folder": str(folder), "digest": digest(dataset)} | _size(dataset))
         return
@@ -125,8 +128,8 @@ def _find(dataset: Dataset, persona_id: str | None) -> Persona:
     for persona in dataset.personas:
         if persona.persona_id == persona_id:
             return persona
-    some = ", ".join(persona.persona_id for persona in dataset.personas[:5])
-    raise LabError(f"no persona {persona_id!r} in this data set; it has {some}, ...")
+    known = first_of([persona.persona_id for persona in dataset.personas])
+    raise LabError(f"no persona {persona_id!r} in this data set; it has {known}")
 
 
 def _size(dataset: Dataset) -> dict[str, int]:
@@ -138,10 +141,7 @@ def _size_text(dataset: Dataset) -> str:
 
 
 def _print_check(dataset: Dataset, measures: Measures, split: Split, leaks: list[str]) -> None:
-    rows = table("measure", "value", "note", right=("value",))
-    for row in _rows(measures):
-        rows.add_row(*row)
-    console.print(rows)
+    console.print(table(("measure", "value", "note"), _rows(measures), right=("value",)))
     parts = ", ".join(f"{part} {split.count(part):,}" for part in ("train", "val", "test"))
     console.print(f"\nsplit by time within each persona: {parts}")
     if leaks:
@@ -161,7 +161,7 @@ def _rows(measures: Measures) -> Iterable[tuple[str, str, str]]:
     yield "unique user turns", f"{measures.unique_user_turns:.1%}", "of all user turns"
     yield "distinct-2", f"{measures.distinct_2:.3f}", "distinct word pairs over all, assistant turns"
     for task_type, share in measures.task_types.items():
-        yield escape(task_type), f"{share:.1%}", "of all dialogues"
+        yield task_type, f"{share:.1%}", "of all dialogues"
     if measures.routine_share is not None:
         yield "routine-driven", f"{measures.routine_share:.1%}", "of all dialogues"
     found = measures.identification
@@ -173,7 +173,7 @@ def _rows(measures: Measures) -> Iterable[tuple[str, str, str]]:
 
 def _persona_panel(persona: Persona) -> Panel:
     body = Table.grid(padding=(0, 2))
-    body.add_column(style="bold", no_wrap=True)
+    body.add_column(style="bold", max_width=24, overflow="fold")
     body.add_column()
     if persona.description:
         body.add_row("who", escape(persona.description))
@@ -189,15 +189,15 @@ def _dialogue_panel(dialogue: Dialogue) -> Panel:
     body = Table.grid(padding=(0, 1))
     body.add_column(no_wrap=True)
     body.add_column()
+    context = ", ".join(str(value) for value in dialogue.context.values())
+    facts = (dialogue.started_at.strftime("%Y-%m-%d %H:%M"), context, dialogue.task_type or "")
+    body.add_row("[dim]when[/]", f"[dim]{escape(' · '.join(fact for fact in facts if fact))}[/]")
     styles = {"user": "cyan", "assistant": "green"}
     for message in dialogue.messages:
         body.add_row(f"[{styles.get(message.role, 'dim')}]{message.role}[/]", escape(message.content))
         if message.actions:
             body.add_row("", f"[dim]{escape(_actions_text(message.actions))}[/]")
-    context = ", ".join(str(value) for value in dialogue.context.values())
-    facts = (dialogue.started_at.strftime("%Y-%m-%d %H:%M"), context, dialogue.task_type or "")
-    subtitle = " · ".join(fact for fact in facts if fact)
-    return Panel(body, title=escape(dialogue.dialogue_id), subtitle=escape(subtitle), title_align="left")
+    return Panel(body, title=escape(dialogue.dialogue_id), title_align="left")
 
 
 def _actions_text(actions: Any) -> str:

@@ -11,16 +11,17 @@ import typer
 from lab.cli.output import console, duration, number, print_json, table
 from lab.db import jobs as moves
 from lab.db.migrate import migrate
-from lab.db.queries import get_job, get_study, job_log, list_jobs
+from lab.db.queries import JobRow, get_job, get_study, job_log, list_jobs
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
 
+_SPARE = ("val", "loss", "eta")  # columns that go where there is no room, the first first
 JobIds = Annotated[list[int], typer.Argument(help="Job ids, from `lab jobs`.")]
 
 
 def jobs(
     study: Annotated[str | None, typer.Argument(help="Only this study's jobs.")] = None,
-    json: Annotated[bool, typer.Option(help="Print as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the jobs, newest first."""
     migrate()
@@ -31,27 +32,33 @@ def jobs(
     if not rows:
         console.print("no jobs yet; `lab run` queues some.")
         return
-    shown = table("id", "kind", "method", "state", "done", "eta", "loss", "val", "note")
-    for row in rows:
-        waits = f"waits for {', '.join(map(str, row.waits_for))}" if row.state is State.BLOCKED else row.note
-        shown.add_row(
-            str(row.id),
-            row.kind,
-            row.method,
-            str(row.state),
-            f"{row.progress:.0%}",
-            duration(row.eta_seconds) if row.state is State.RUNNING else "",
-            number(row.loss),
-            number(row.val_loss),
-            row.error or waits,
-        )
-    console.print(shown)
+    several = len({name for row in rows for name in row.studies}) > 1
+    columns = ("id", *(("study",) if several else ()), "kind", "method", "state", "done", *_SPARE[::-1], "note")
+    lines = ([cells[name] for name in columns] for cells in map(_cells, rows))
+    console.print(table(columns, lines, right=("id", "done", *_SPARE), spare=_SPARE))
+
+
+def _cells(row: JobRow) -> dict[str, str]:
+    """What each column says of a job."""
+    waits = f"waits for {', '.join(map(str, row.waits_for))}" if row.state is State.BLOCKED else row.note
+    return {
+        "id": str(row.id),
+        "study": ", ".join(row.studies),
+        "kind": row.kind,
+        "method": row.method,
+        "state": str(row.state),
+        "done": f"{row.progress:.0%}",
+        "eta": duration(row.eta_seconds) if row.state is State.RUNNING else "",
+        "loss": number(row.loss),
+        "val": number(row.val_loss),
+        "note": row.error or waits,
+    }
 
 
 def logs(
     job: Annotated[int, typer.Argument(help="Job id, from `lab jobs`.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and print new lines.")] = False,
-    json: Annotated[bool, typer.Option(help="Print as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Print a job's log."""
     migrate()
@@ -70,13 +77,13 @@ def logs(
         time.sleep(0.5)
 
 
-def cancel(ids: JobIds, json: Annotated[bool, typer.Option(help="Print as JSON.")] = False) -> None:
+def cancel(ids: JobIds, json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """Cancel jobs; what waits for them is skipped."""
     migrate()
     _apply(ids, "cancel", json)
 
 
-def retry(ids: JobIds, json: Annotated[bool, typer.Option(help="Print as JSON.")] = False) -> None:
+def retry(ids: JobIds, json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """Try failed, dead or cancelled jobs again, from their checkpoint."""
     from lab.tasks.local import ensure_running
 

@@ -10,12 +10,12 @@ import typer
 
 from lab.cli.output import console, print_json, table
 from lab.db.migrate import migrate
-from lab.db.queries import list_studies, list_workers, queue_length
+from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
 from lab.db.tables import UNFINISHED, State
 from lab.errors import LabError
 from lab.settings import load_settings
 
-Json = Annotated[bool, typer.Option(help="Print as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _ENOUGH_DISK = 2 << 30  # bytes: a base model and a study's adapters
 
 
@@ -64,32 +64,18 @@ def status(json: Json = False) -> None:
     for worker in workers:
         console.print(f"worker {worker.host} on {', '.join(worker.devices)} ({worker.state}, pid {worker.pid})")
     console.print(f"{queue_length('work')} job(s) ready to run")
-    shown = table(
-        "study",
-        "data",
-        "base",
-        "done",
-        "running",
-        "waiting",
-        "broken",
-        right=("done", "running", "waiting", "broken"),
-    )
-    for study in studies:
-        count = study.counts
-        done, running = count.get(State.SUCCEEDED, 0), count.get(State.RUNNING, 0)
-        waiting = sum(count.get(state, 0) for state in UNFINISHED) - running
-        broken = study.n_jobs - done - running - waiting
-        shown.add_row(
-            study.name,
-            study.dataset_name,
-            study.base,
-            f"{done}/{study.n_jobs}",
-            str(running),
-            str(waiting),
-            str(broken),
-        )
     if studies:
-        console.print(shown)
+        numbers = ("done", "running", "waiting", "broken")
+        console.print(table(("study", "data", "base", *numbers), map(_study_line, studies), right=numbers))
+
+
+def _study_line(study: StudyRow) -> tuple[str, ...]:
+    count = study.counts
+    done, running = count.get(State.SUCCEEDED, 0), count.get(State.RUNNING, 0)
+    waiting = sum(count.get(state, 0) for state in UNFINISHED) - running
+    broken = study.n_jobs - done - running - waiting
+    numbers = (f"{done}/{study.n_jobs}", str(running), str(waiting), str(broken))
+    return (study.name, study.dataset_name, study.base, *numbers)
 
 
 def doctor(json: Json = False) -> None:

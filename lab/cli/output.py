@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 console = Console(highlight=False)
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
+_GAP = 2  # cells between columns
+_WORDS = 14  # cells that a column of words keeps at least
 
 
 def print_json(value: Any) -> None:
@@ -18,11 +23,30 @@ def print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=_FORM).decode())
 
 
-def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A plain table; columns named in `right` hold numbers."""
-    made = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=column != "note")
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), spare: Sequence[str] = ()
+) -> Table:
+    """A plain table that fits the terminal.
+
+    Words fold and numbers, the columns named in `right`, never do. Where that is not enough the columns in `spare` go,
+    the first of them first; what went is told below the table. A column in `spare` with nothing in it goes anyhow.
+    """
+    cells = [dict(zip(columns, row, strict=True)) for row in rows]
+    natural = {name: max(cell_len(text) for text in (name, *(row[name] for row in cells))) for name in columns}
+    kept = [name for name in columns if name not in spare or any(row[name] for row in cells)]
+    gone = []
+    for name in spare:
+        least = sum(natural[one] if one in right else min(natural[one], _WORDS) for one in kept)
+        if least + _GAP * (len(kept) - 1) > console.width and name in kept:
+            kept.remove(name)
+            gone.append(name)
+    caption = f"no room for {', '.join(gone)}; --json has everything" if gone else None
+    made = Table(box=None, header_style="bold", pad_edge=False, caption=caption, caption_justify="left")
+    for name in kept:
+        number = name in right
+        made.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in cells:
+        made.add_row(*(Text(row[name]) for name in kept))
     return made
 
 
@@ -40,3 +64,8 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None, form: str = ".3f") -> str:
     """A number, or nothing."""
     return "" if value is None else format(value, form)
+
+
+def first_of(names: Sequence[str], shown: int = 8) -> str:
+    """`anna, bob`, with a `…` at the end only where some are left out."""
+    return ", ".join([*names[:shown], *(["…"] if len(names) > shown else [])])

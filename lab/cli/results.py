@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.output import console, duration, number, print_json, table
-from lab.db.queries import StudyRow, get_study
-from lab.report.results import MAIN_METRIC, Estimate, MethodResult, as_json
+from lab.db.queries import StudyRow, evaluated_splits, get_study, task_types
+from lab.errors import LabError
+from lab.report.results import MAIN_METRIC, Choice, Estimate, MethodResult, Results, Versus, as_json
 from lab.report.results import results as read_results
 
-# What two tables of 80 columns have room for; --json has every metric.
+# What a table of 80 columns has room for; --json has every metric.
 _OTHERS = {
     "device_f1": "device F1",
     "parameter_f1": "param F1",
@@ -25,13 +28,23 @@ def results(
     study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     task_type: Annotated[str, typer.Option(help="Only turns of this task type.")] = "",
-    json: Annotated[bool, typer.Option(help="Print every metric as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print every metric as JSON.")] = False,
 ) -> None:
     """Print the results of a study: each method, and its difference from unified over personas."""
     from lab.db.migrate import migrate
 
     migrate()
-    print_results(get_study(study), split, json, task_type)
+    row = get_study(study)
+    _check("split", split, evaluated_splits(row.id), row)
+    if task_type:
+        _check("task type", task_type, task_types(row.id, split), row)
+    print_results(row, split, json, task_type)
+
+
+def _check(what: str, wanted: str, known: list[str], study: StudyRow) -> None:
+    if wanted not in known:
+        has = f"it has {', '.join(known)}" if known else "it has none yet"
+        raise LabError(f"study '{study.name}' has no {what} '{wanted}'; {has}.")
 
 
 def print_results(study: StudyRow, split: str, json: bool, task_type: str = "") -> None:
@@ -43,42 +56,81 @@ def print_results(study: StudyRow, split: str, json: bool, task_type: str = "") 
     if not found.methods:
         console.print(f"study {study.name} has no {split} scores yet; `lab jobs` shows how far it is.")
         return
-    personas = max(method.n_personas for method in found.methods)
-    console.print(f"[bold]{found.study}[/]  {found.dataset}, {found.base}, {split} split, {personas} personas")
-    console.print("embedding similarity, and its difference from unified; 95% intervals over personas")
+    what = f"{found.dataset}, {found.base}, {split} split, {found.n_personas} personas"
+    console.print(f"[bold]{escape(found.study)}[/]  {escape(what)}", soft_wrap=True)
+    console.print("embedding similarity, Δ: difference from unified; 95% intervals over personas")
     console.print(_against_unified(found.methods))
-    console.print("other metrics, worst persona against unified, and cost")
+    for line in _below(found):
+        console.print(line, style="dim", markup=False)
+    console.print("other metrics; share of personas improved and worst persona against unified")
     console.print(_others(found.methods))
+    console.print("cost")
+    console.print(_costs(found.methods))
+    for method in found.methods:
+        for choice in method.choices:
+            console.print(_chosen(method.name, choice, several=len(method.choices) > 1), markup=False)
+
+
+def _below(found: Results) -> Iterator[str]:
+    """What has to be known to read the differences."""
+    compared = sum(method.vs_unified is not None for method in found.methods)
+    if compared > 1:
+        yield f"p: paired t-test, corrected for {compared} methods (Holm); intervals are not corrected"
+    if found.note:
+        yield found.note
 
 
 def _against_unified(methods: list[MethodResult]) -> Table:
-    shown = table("method", "similarity", "Δ unified", "p (Holm)", "improved", right=("p (Holm)", "improved"))
+    rows = []
     for method in methods:
         versus = method.vs_unified
-        shown.add_row(
-            method.name,
-            _with_interval(method.metrics.get(MAIN_METRIC)),
-            f"{versus.difference:+.3f}{_interval(versus.low, versus.high, '+.3f')}" if versus else "",
-            ("<.001" if versus.p_holm < 0.001 else f"{versus.p_holm:.3f}") if versus else "",
-            f"{versus.improved:.0%}" if versus else "",
-        )
-    return shown
+        difference = f"{versus.difference:+.3f}{_interval(versus.low, versus.high, '+.3f')}" if versus else ""
+        rows.append((method.name, _with_interval(method.metrics.get(MAIN_METRIC)), difference, _p(versus)))
+    numbers = ("similarity", "Δ unified", "p (Holm)")
+    return table(("method", *numbers), rows, right=numbers)
+
+
+def _p(versus: Versus | None) -> str:
+    if versus is None:
+        return ""
+    if versus.low is None:  # one persona: nothing can be tested
+        return "–"
+    return "<.001" if versus.p_holm < 0.001 else f"{versus.p_holm:.3f}"
 
 
 def _others(methods: list[MethodResult]) -> Table:
-    columns = (*_OTHERS.values(), "worst", "params", "trained", "s/answer")
-    shown = table("method", *columns, right=columns)
-    for method in methods:
-        cost = method.cost
-        shown.add_row(
+    rows = [
+        (
             method.name,
             *(_mean(method.metrics.get(metric)) for metric in _OTHERS),
+            f"{method.vs_unified.improved:.0%}" if method.vs_unified else "",
             f"{method.vs_unified.worst:+.3f}" if method.vs_unified else "",
-            f"{cost.parameters / 1e6:.2f}M" if cost.parameters else "0",
-            duration(cost.train_seconds),
-            number(cost.seconds_per_answer, ".2f"),
         )
-    return shown
+        for method in methods
+    ]
+    columns = (*_OTHERS.values(), "improved", "worst")
+    return table(("method", *columns), rows, right=columns)
+
+
+def _costs(methods: list[MethodResult]) -> Table:
+    rows = [
+        (
+            method.name,
+            f"{method.cost.parameters / 1e6:.2f}M" if method.cost.parameters else "0",
+            duration(method.cost.train_seconds),
+            number(method.cost.seconds_per_answer, ".2f"),
+        )
+        for method in methods
+    ]
+    columns = ("params", "trained", "s/answer")
+    return table(("method", *columns), rows, right=columns)
+
+
+def _chosen(method: str, choice: Choice, *, several: bool) -> str:
+    """`wide: learning_rate=0.001, chosen on val from 2`."""
+    setting = ", ".join(f"{key}={value:g}" for key, value in choice.setting.items())
+    seed = f" (seed {choice.seed})" if several else ""
+    return f"{method}{seed}: {setting}, chosen on val from {len(choice.tried)}"
 
 
 def _mean(estimate: Estimate | None) -> str:

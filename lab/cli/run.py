@@ -29,8 +29,8 @@ def run(
     personas: Annotated[int | None, typer.Option(help="Only the first so many personas.")] = None,
     dialogues: Annotated[int | None, typer.Option(help="Only the first so many dialogues of each.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
-    watch: Annotated[bool, typer.Option(help="Stay, show progress, print the results at the end.")] = False,
-    json: Annotated[bool, typer.Option(help="Print the study and its job ids as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, show progress, print the results at the end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the study and its job ids as JSON.")] = False,
 ) -> None:
     """Queue a study: its jobs run whether or not anybody watches."""
     from lab.tasks.local import ensure_running
@@ -63,7 +63,7 @@ def run(
 
 def wait(
     study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
-    json: Annotated[bool, typer.Option(help="Print the results as JSON at the end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON at the end.")] = False,
 ) -> None:
     """Wait until a study has ended, showing its progress; exit code 1 if a job of it failed."""
     migrate()
@@ -116,26 +116,30 @@ def _line(job: JobRow) -> str:
 
 
 def _progress_table(jobs: list[JobRow]) -> Table:
-    shown = table("id", "kind", "method", "state", "progress", "eta", "loss", "val", "note")
-    for job in reversed(jobs):
-        filled = round(job.progress * 10)
-        note = job.error or job.note
-        if job.state is State.BLOCKED:
-            note = f"waits for {', '.join(map(str, job.waits_for))}"
-        elif job.state is State.READY and not list_workers():
-            note = "no worker is alive: `lab up` starts one"
-        shown.add_row(
-            str(job.id),
-            job.kind,
-            job.method,
-            str(job.state),
-            f"{'█' * filled}{'░' * (10 - filled)} {job.progress:4.0%}",
-            duration(job.eta_seconds) if job.state is State.RUNNING else "",
-            number(job.loss),
-            number(job.val_loss),
-            note,
-        )
-    return shown
+    columns = ("id", "kind", "method", "state", "progress", "eta", "loss", "val", "note")
+    idle = not list_workers()
+    rows = (_progress_line(job, idle) for job in reversed(jobs))
+    return table(columns, rows, right=("id", "progress", "eta", "loss", "val"), spare=("val", "loss", "eta"))
+
+
+def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
+    filled = round(job.progress * 10)
+    note = job.error or job.note
+    if job.state is State.BLOCKED:
+        note = f"waits for {', '.join(map(str, job.waits_for))}"
+    elif job.state is State.READY and idle:
+        note = "no worker is alive: `lab up` starts one"
+    return (
+        str(job.id),
+        job.kind,
+        job.method,
+        str(job.state),
+        f"{'█' * filled}{'░' * (10 - filled)} {job.progress:4.0%}",
+        duration(job.eta_seconds) if job.state is State.RUNNING else "",
+        number(job.loss),
+        number(job.val_loss),
+        note,
+    )
 
 
 def _finish(study: StudyRow, json: bool) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from lab.db.queries import ScoreRow, StudyRow, costs, scores
+from lab.db.queries import ScoreRow, StudyRow, costs, scores, sweeps
 from lab.metrics.aggregate import METRICS
 from lab.metrics.statistics import Comparison, compare, holm, summarise
 
 REFERENCE = "unified"
 MAIN_METRIC = "embedding_similarity"
+FEW_PERSONAS = 10
+"""Below so many, bootstrap intervals cover far less than 95% and paired tests find only the largest effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,20 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a sweep chose on val, and all it tried."""
+
+    seed: int  # of the study
+    tried: list[dict[str, Any]]  # {"setting", "val_loss"}, the best first
+
+    @property
+    def setting(self) -> dict[str, float]:
+        """The one that is served."""
+        best: dict[str, float] = self.tried[0]["setting"]
+        return best
+
+
+@dataclass(frozen=True, slots=True)
 class MethodResult:
     """One row of the table."""
 
@@ -56,6 +72,7 @@ class MethodResult:
     metrics: dict[str, Estimate]
     vs_unified: Versus | None
     cost: Cost
+    choices: list[Choice] = field(default_factory=list)  # of its sweep, one for each seed; empty without a sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,19 @@ class Results:
     base: str
     split: str
     methods: list[MethodResult]
+
+    @property
+    def n_personas(self) -> int:
+        """How many personas have scores."""
+        return max((method.n_personas for method in self.methods), default=0)
+
+    @property
+    def note(self) -> str | None:
+        """A warning, where there are too few personas for statistics."""
+        if not 0 < self.n_personas < FEW_PERSONAS:
+            return None
+        n = "1 persona" if self.n_personas == 1 else f"{self.n_personas} personas"
+        return f"note: with only {n} intervals and p values mean little; take {FEW_PERSONAS} or more"
 
 
 def persona_scores(
@@ -87,7 +117,7 @@ def results(study: StudyRow, split: str = "test", task_type: str = "") -> Result
         if reference and name != REFERENCE and table.get(MAIN_METRIC, {}).keys() & reference.keys()
     }
     corrected = holm({name: comparison.t_p for name, comparison in compared.items()})
-    ledger = costs(study.id, split)
+    ledger, swept = costs(study.id, split), sweeps(study.id)
     methods = [
         MethodResult(
             name=name,
@@ -95,6 +125,7 @@ def results(study: StudyRow, split: str = "test", task_type: str = "") -> Result
             metrics=_estimates(table),
             vs_unified=_versus(compared[name], corrected[name]) if name in compared else None,
             cost=Cost(**ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})),
+            choices=[Choice(seed, tried) for seed, tried in swept.get(name, ())],
         )
         for name, table in tables.items()
     ]
@@ -110,6 +141,7 @@ def as_json(table: Results) -> dict[str, Any]:
         "dataset": table.dataset,
         "base": table.base,
         "split": table.split,
+        "note": table.note,
         "methods": [
             {
                 "name": method.name,
@@ -124,9 +156,21 @@ def as_json(table: Results) -> dict[str, Any]:
                     "parameters": method.cost.parameters,
                     "seconds_per_answer": method.cost.seconds_per_answer,
                 },
+                **_choice_json(method.choices),
             }
             for method in table.methods
         ],
+    }
+
+
+def _choice_json(choices: list[Choice]) -> dict[str, Any]:
+    """The setting a sweep chose (None where seeds disagree) and all it tried, by seed and the best first."""
+    if not choices:
+        return {"setting": None, "tried": []}
+    first = choices[0].setting
+    return {
+        "setting": first if all(choice.setting == first for choice in choices) else None,
+        "tried": [{"seed": choice.seed, **one} for choice in choices for one in choice.tried],
     }
 
 

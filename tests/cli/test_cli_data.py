@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cli.data import app
+from lab.cli.output import console
 from lab.data.formats.chat import read_chat
 from lab.data.generate import generate, generate_folder
 from lab.data.types import digest
@@ -96,6 +97,14 @@ def test_import_of_faulty_data_leaves_nothing(lab: Lab, made: Path, tmp_path: Pa
     assert not (tmp_path / "artifacts" / "data").exists()
 
 
+def test_changed_data_under_a_name_that_exists_is_refused_unless_it_is_to_replace(lab: Lab, made: Path) -> None:
+    lab("import", made, "--name", "mine")
+    generate_folder(made, 2, 5, 2.0, 1)
+    assert "--replace" in refused(lab("import", made, "--name", "mine"))
+    assert "kept mine: 2 personas" in lab("import", made, "--name", "mine", "--replace").output
+    assert "2 personas" in lab("check", "mine").output
+
+
 def test_check_prints_measures_split_and_leakage(lab: Lab, made: Path) -> None:
     result = lab("check", made)
     assert result.exit_code == 0
@@ -122,7 +131,8 @@ def test_check_finds_a_kept_data_set_by_name(lab: Lab, made: Path) -> None:
 def test_check_fails_on_faults(lab: Lab, made: Path) -> None:
     (made / "sessions.jsonl").write_text('{"sessions": []}\n' * 3)
     sentence = refused(lab("check", made))
-    assert sentence.count("sessions is empty") == 3
+    assert "sessions.jsonl:1: sessions is empty" in sentence
+    assert "2 more like it (lines 2, 3)" in sentence
     assert "no such folder" in refused(lab("check", "nowhere"))
 
 
@@ -133,7 +143,31 @@ def test_show_reads_a_persona_and_its_dialogues(lab: Lab, made: Path) -> None:
     assert "persona_001-000" in output
     assert "persona_001-001" in output
     assert "persona_001-002" not in output
-    assert "no persona 'x'" in refused(lab("show", made, "--persona", "x"))
+    assert refused(lab("show", made, "--persona", "x")) == (
+        "no persona 'x' in this data set; it has persona_000, persona_001, persona_002"
+    )
+
+
+def test_show_cuts_nothing_however_narrow(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_width", 80)
+    said = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day."}]
+    routine = {"name": "routine" * 9, "triggers": {"weather": "rainy"}, "actions": {"ac": {"temperature": 22}}}
+    records = {
+        "personas.jsonl": {"persona_id": "p", "description": "", "routines": [routine]},
+        "dialogues.jsonl": {
+            "dialogue_id": "d",
+            "persona_id": "p",
+            "started_at": "2024-01-01T00:00:00Z",
+            "context": {f"key {n}": f"value-{n}" for n in range(20)},
+            "messages": said,
+        },
+    }
+    for name, record in records.items():
+        (tmp_path / name).write_text(json.dumps(record))
+    output = lab("show", tmp_path).output
+    assert "…" not in output
+    assert output.count("value-") == 20
+    assert "temperature 22" in output
 
 
 def test_show_as_json(lab: Lab, made: Path) -> None:
