@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.base_model import source_of
 from lab.cli.output import console, print_json, table
 from lab.db.migrate import migrate
 from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
@@ -79,9 +80,10 @@ def _study_line(study: StudyRow) -> tuple[str, ...]:
 
 
 def doctor(json: Json = False) -> None:
-    """Check settings, disk, database, queue and worker; exit code 1 if something is wrong."""
+    """Check settings, base model, disk, database, queue and worker; exit code 1 if something is wrong."""
     checks: dict[str, Callable[[], str]] = {
         "settings": _settings,
+        "base": _base,
         "disk": _disk,
         "database": _database,
         "queue": _queue,
@@ -104,7 +106,12 @@ def doctor(json: Json = False) -> None:
 
 def _settings() -> str:
     settings = load_settings()
-    return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}, base {settings.base}"
+    return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}"
+
+
+def _base() -> str:
+    settings = load_settings()
+    return f"{settings.base}, {source_of(settings.base, settings.cache)}"
 
 
 def _disk() -> str:

@@ -108,10 +108,15 @@ def test_chat_names_the_weights_that_answered(study):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("jobs",), ("logs", "1"), ("results",), ("status",), ("doctor",), ("up",), ("data", "show", "people", "-n", "1")],
+    [("jobs",), ("logs", "1"), ("results",), ("status",), ("up",), ("data", "show", "people", "-n", "1")],
 )
 def test_what_prints_data_prints_json(study, arguments):
     orjson.loads(study.ok(*arguments, "--json"))
+
+
+def test_doctor_prints_json_too(study):
+    found = orjson.loads(study.ok("doctor", "--json", LAB_BASE="smollm2-135m"))
+    assert {name for name, check in found.items() if check["ok"]} == set(found)
 
 
 def test_chat_refuses_who_is_not_there(study):
