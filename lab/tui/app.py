@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 0.25
 _SLOW_TICK_SECONDS = 1.0
+_CHART_SECONDS = 1.0
+_SLOW_CHART_SECONDS = 3.0
 _SWITCH_SECONDS = 0.0005
 
 
@@ -54,9 +57,11 @@ class LabApp(App[None]):
         super().__init__()
         self.now = now
         self.low_bandwidth = low_bandwidth
-        self.study: str | None = None  # None: the newest
+        self.study: str | None = None  # None: there was none yet; the first that is there stays until another is chosen
         self.status: Status | None = None
+        self.chart_seconds = _SLOW_CHART_SECONDS if low_bandwidth else _CHART_SECONDS  # how often a curve is read
         self.ticks = 0  # how often a tab has been read for and shown
+        self._newest = ""  # study, when the user was last told
         self._wake = asyncio.Event()
         self._reading: set[LabScreen[object]] = set()
         self._again: set[LabScreen[object]] = set()  # poked while they were read for
@@ -97,9 +102,11 @@ class LabApp(App[None]):
     async def read_for(self, screen: LabScreen[object]) -> None:
         """Read what a tab wants and show it there; a slow tab keeps no other waiting."""
         try:
-            self.status = await asyncio.to_thread(self._read_status, self.study)
+            status = await asyncio.to_thread(self._read_status, self.study)
             if screen.in_sight:
-                screen.tell_status(self.status)
+                self._settle_study(status, screen)
+                self.status = status
+                screen.tell_status(status)
                 view = await asyncio.to_thread(screen.want())
                 if screen.in_sight:  # else the user has gone elsewhere, or left, meanwhile
                     screen.tell(view)
@@ -112,6 +119,14 @@ class LabApp(App[None]):
             if screen in self._again:
                 self._again.discard(screen)
                 self.poke()
+
+    def _settle_study(self, status: Status, screen: LabScreen[object]) -> None:
+        """Stay with the study that is shown; one that is added meanwhile is said."""
+        if self.study is None and status.study is not None:
+            self.study = status.study.name
+        if self._newest and status.newest != self._newest and status.newest != self.study:
+            screen.bar.say(f"a new study was added: {status.newest}; s shows it")
+        self._newest = status.newest
 
     def _read_status(self, study: str | None) -> Status:
         if self._feed is None:
@@ -134,6 +149,16 @@ class LabApp(App[None]):
     def action_help(self) -> None:
         """Every key of the screen in sight."""
         self.push_screen(HelpScreen())
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette: all that keys do on the screen below it, and the colours."""
+        for node in (screen, self):
+            for binding in node.BINDINGS:
+                if isinstance(binding, Binding) and node.check_action(binding.action.partition("(")[0], ()):
+                    key = next(iter(Binding.make_bindings([binding])))
+                    action = partial(self.run_action, binding.action, node)
+                    yield SystemCommand(binding.description, f"key {self.get_key_display(key)}", action)
+        yield SystemCommand("theme", "other colours", self.action_change_theme)
 
     def action_help_quit(self) -> None:
         """Ctrl+C leaves too: jobs go on."""

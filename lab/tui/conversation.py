@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ class Exchange:
     """One question and its answer, which grows while it is written."""
 
     question: str
+    round: int = 0  # one question to two methods is one round
     job: int | None = None
     state: str = "READY"
     text: str = ""
@@ -50,3 +52,12 @@ class Conversation:
                 said.append({"role": "user", "content": exchange.question})
                 said.append({"role": "assistant", "content": exchange.text})
         return [*said, {"role": "user", "content": self.exchanges[-1].question}]
+
+
+def rounds(conversations: Sequence[Conversation]) -> list[list[Exchange | None]]:
+    """Round by round, in the order they were asked: each conversation's exchange, or None if it was not asked."""
+    found: dict[int, list[Exchange | None]] = {}
+    for place, conversation in enumerate(conversations):
+        for exchange in conversation.exchanges:
+            found.setdefault(exchange.round, [None] * len(conversations))[place] = exchange
+    return [found[number] for number in sorted(found)]

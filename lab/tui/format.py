@@ -87,6 +87,12 @@ def count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `11th`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def digest(value: str, length: int = 6) -> str:
     """The first digits of a hex digest."""
     return one_line(value)[:length]

@@ -59,6 +59,19 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     return pad + text if right else text + pad
 
 
+def fit_middle(text: str, cells: int) -> str:
+    """The text in at most so many cells: cut in the middle, so that its end stays."""
+    length = cell_len(text)
+    if length <= cells:
+        return text
+    end = ""
+    for character in reversed(text):
+        if cell_len(end) + cell_len(character) > max(cells - 1, 0) * 2 // 3:
+            break
+        end = character + end
+    return fit(text, cells - cell_len(end)) + end
+
+
 def fit_line(line: Line, cells: int) -> Line:
     """The line in exactly so many cells: padded with spaces, or cut with an ellipsis."""
     kept: list[Span] = []

@@ -19,6 +19,7 @@ from lab.tasks import embedded, queue
 from lab.tui.conversation import Conversation, Exchange
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.context import ContextScreen
+from lab.tui.screens.help import HelpScreen
 
 
 @pytest.fixture(autouse=True)
@@ -186,6 +187,7 @@ async def test_a_persona_is_searched_by_its_description_and_has_conversations_of
         await pilot.press("enter")
         screen = await until(pilot, lambda: " Otto" in shown(pilot))
         assert "Hello Maya." not in screen
+        await pilot.press("i")
         await _ask(pilot, "I am Otto")
         assert _spec(tui_lab.answer_chat())["persona"] == "otto"
         await until(pilot, lambda: not _screen(pilot)._writing())
@@ -204,17 +206,104 @@ async def test_methods_are_chosen_for_one_or_two_columns(data: Path) -> None:
         await typed(pilot, "base model as it is")
         await pilot.press("enter")
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
-        await pilot.press("escape", "c")
+        await pilot.press("c")
         await picking(pilot)
         await typed(pilot, "its own train")
         await pilot.press("enter")
         await until(pilot, lambda: "persona  One LoRA for each" in shown(pilot))
         assert _screen(pilot)._methods == ["base", "persona"]
-        await pilot.press("escape", "c")
+        await pilot.press("c")
         await picking(pilot)
         await typed(pilot, "base")
         await pilot.press("enter")
         await until(pilot, lambda: _screen(pilot)._methods == ["base"])
+        assert "base alone" in shown(pilot)
+
+
+async def test_c_starts_on_another_method_so_that_enter_compares(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        assert _screen(pilot)._methods == ["hybrid"]
+        await pilot.press("escape", "c")
+        await picking(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "hybrid beside base" in shown(pilot))
+
+
+async def test_answers_to_one_question_stand_on_one_row_and_earlier_turns_across(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await _ask(pilot, "Before")
+        tui_lab.answer_chat(("One answer that is long enough to need more than half of the width.",))
+        await until(pilot, lambda: "half of the width." in shown(pilot))
+        await pilot.press("escape", "c")
+        await picking(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "hybrid beside base" in shown(pilot))
+        await pilot.press("i")
+        await _ask(pilot, "Now both", answers=2)
+        tui_lab.answer_chat(("Left " * 20,))
+        tui_lab.answer_chat(("Right.",))
+        screen = await until(pilot, lambda: "Right." in shown(pilot) and not _screen(pilot)._writing())
+        rows = screen.splitlines()
+        assert screen.count("Before") == screen.count("Now both") == 1
+        assert " hybrid alone was asked" in rows
+        assert any("One answer that is long enough to need more than half" in row for row in rows)
+        (row,) = (row for row in rows if "Right." in row)
+        assert row.strip().startswith("Left Left")
+
+
+async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        assert "esc commands: 1 2 3 ?" in shown(pilot).splitlines()[-1]
+        assert "esc 1 Jobs" in shown(pilot).splitlines()[0]
+        await pilot.press("escape", "p")
+        await picking(pilot)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: " Otto" in shown(pilot))
+        assert "esc 1 Jobs" not in shown(pilot).splitlines()[0]
+        await pilot.press("n", "2")
+        await until(pilot, lambda: pilot.app.current_mode == "results")
+        await _to_chat(pilot)
+        assert _screen(pilot).prompt.value == ""
+        await pilot.press("i", "h")
+        assert _screen(pilot).prompt.value == "h"
+
+
+async def test_words_that_look_like_commands_are_not_sent(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await _to_chat(pilot)
+        await typed(pilot, "/help")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        assert "p             persona" in shown(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        assert _screen(pilot).prompt.has_focus
+        await typed(pilot, "/quit")
+        await pilot.press("enter")
+        assert "/quit is no command here" in await until(pilot, lambda: "/help shows" in shown(pilot))
+        assert queries.queue_length("chat") == 0
+
+
+async def test_a_study_without_a_trained_method_shows_nobody_of_the_study_before(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        assert "Maya" in await _to_chat(pilot)
+        tui_lab.queue_study(data, "another", ("base",), base="smollm2-360m")
+        await until(pilot, lambda: "a new study was added: another" in shown(pilot))
+        assert "Maya" in shown(pilot)
+        await pilot.press("escape", "s")
+        await picking(pilot)
+        await pilot.press("up", "enter")
+        screen = await until(pilot, lambda: "no method is trained yet" in shown(pilot))
+        assert "Maya" not in screen
+        assert "another ▸" in screen
 
 
 async def test_the_context_can_be_changed_and_a_slip_is_said(data: Path) -> None:
@@ -223,12 +312,15 @@ async def test_the_context_can_be_changed_and_a_slip_is_said(data: Path) -> None
         await _to_chat(pilot)
         await pilot.press("escape", "e")
         await until(pilot, lambda: isinstance(pilot.app.screen, ContextScreen))
+        assert "│ time_of_day=evening, weather" in await until(pilot, lambda: "time_of_day" in shown(pilot))
+        await pilot.press("ctrl+k")
         await typed(pilot, "snow")
         await pilot.press("enter")
         assert "'snow' is not key=value" in shown(pilot)
         await typed(pilot, "=deep")
         await pilot.press("enter")
         await until(pilot, lambda: "Maya  deep" in shown(pilot))
+        await pilot.press("i")
         await _ask(pilot, "Brr")
         assert _spec(tui_lab.answer_chat())["context"] == {"snow": "deep"}
 
@@ -243,6 +335,7 @@ async def test_n_begins_anew(data: Path) -> None:
         await pilot.press("escape", "n")
         await settled(pilot)
         assert "Good day." not in shown(pilot)
+        await pilot.press("i")
         await _ask(pilot, "Who are you")
         assert _spec(tui_lab.answer_chat())["messages"] == [{"role": "user", "content": "Who are you"}]
 

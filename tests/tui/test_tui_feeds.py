@@ -12,8 +12,8 @@ from lab.db import jobs, queries
 from lab.db.engine import writing
 from lab.db.tables import Worker
 from lab.tui.feeds import chat
+from lab.tui.feeds.job import JobFeed
 from lab.tui.feeds.jobs import JobsFeed
-from lab.tui.feeds.jobs import Wanted as WantedJobs
 from lab.tui.feeds.log import LogTail
 from lab.tui.feeds.rest import Rest
 from lab.tui.feeds.results import ResultsFeed, Wanted
@@ -74,23 +74,24 @@ def test_the_table_is_read_again_only_after_it_had_its_rest(data: Path) -> None:
     tui_lab.queue_study(data)
     clock = Clock()
     feed = JobsFeed(monotonic=clock)
-    before = feed.read(WantedJobs(None, None)).jobs
+    before = feed.read(None).jobs
     jobs.cancel(1)
     feed._table_rest._until = clock.now + 1
-    assert feed.read(WantedJobs(None, None)).jobs is before
+    assert feed.read(None).jobs is before
     feed.hurry()
-    assert {job.state for job in feed.read(WantedJobs(None, None)).jobs if job.id == 1} == {"CANCELLED"}
+    assert {job.state for job in feed.read(None).jobs if job.id == 1} == {"CANCELLED"}
 
 
 def test_the_selected_job_comes_with_its_curves_its_log_and_its_detail(data: Path) -> None:
     lease = tui_lab.busy(data)
     feed = JobsFeed()
-    view = feed.read(WantedJobs(None, lease.job))
-    assert view.detail is not None
+    view = feed.read(lease.job).job
+    assert view is not None
     assert view.detail.row.id == lease.job
     assert (len(view.train), len(view.val)) == (186, 9)
     assert view.log[-1].text == "checkpoint 186"
-    group = feed.read(WantedJobs(None, lease.job, "otto"))
+    group = feed.read(lease.job, "otto").job
+    assert group is not None
     assert group.train[0][1] == pytest.approx(view.train[0][1] + 0.6)
     assert group.val == []
 
@@ -98,14 +99,14 @@ def test_the_selected_job_comes_with_its_curves_its_log_and_its_detail(data: Pat
 def test_a_curve_is_read_once_a_second_and_then_whole_because_means_change_at_old_steps(data: Path) -> None:
     lease = tui_lab.busy(data)
     clock = Clock()
-    feed = JobsFeed(monotonic=clock)
-    first = feed.read(WantedJobs(None, lease.job)).train
+    feed = JobFeed(monotonic=clock)
+    first = feed.read(lease.job, "").train
     tui_lab.run_job(lease, steps=3, total=300)
     with writing() as session:
         session.exec(update(tui_lab.RunMetric).values(value=9.0))  # type: ignore[call-overload]
-    assert feed.read(WantedJobs(None, lease.job)).train is first
+    assert feed.read(lease.job, "").train is first
     clock.now += 1.1
-    assert {value for _, value in feed.read(WantedJobs(None, lease.job)).train} == {9.0}
+    assert {value for _, value in feed.read(lease.job, "").train} == {9.0}
 
 
 def test_a_log_is_read_line_by_line_and_starts_anew_for_another_job(data: Path) -> None:
@@ -152,6 +153,7 @@ def test_the_turns_of_a_persona_put_the_method_beside_unified(data: Path) -> Non
     turns = ResultsFeed().read(Wanted(study, "test", "hybrid", "maya")).turns
     assert [turn.dialogue_id for turn in turns] == ["maya-07", "maya-08", "maya-09"]
     assert [answer.method for answer in turns[0].answers] == ["unified", "hybrid"]
+    assert [turn.number for turn in turns] == [1, 1, 1]
     assert turns[0].said == (("user", "A bit warmer in here"),)
     assert {(action.device, action.value) for action in turns[0].actions} == {("ac", 19)}
 

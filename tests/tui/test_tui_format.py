@@ -49,6 +49,12 @@ def test_counts_are_short(value: float, text: str) -> None:
     assert shown.count(value) == text
 
 
+def test_places_are_counted_as_people_do() -> None:
+    assert [shown.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th",
+    ]  # fmt: skip
+
+
 def test_small_p_values_are_bounded() -> None:
     assert (shown.p_value(0.00004), shown.p_value(0.042)) == ("<.001", ".042")
 

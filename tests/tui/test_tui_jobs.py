@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, u
 from lab.db import jobs, queries
 from lab.db.engine import writing
 from lab.db.tables import JobLog, Worker
+from lab.tui.feeds.job import JobFeed
+from lab.tui.screens.job import JobScreen
 from lab.tui.screens.jobs import JobsScreen
 from lab.tui.screens.log import LogScreen
+from lab.tui.text import fit_line
+from lab.tui.widgets.job_detail import curve_title
 from lab.tui.widgets.log import Log
 
 pytestmark = pytest.mark.usefixtures("artifacts")
@@ -42,12 +47,12 @@ async def test_the_table_says_what_each_job_does_or_waits_for(data: Path) -> Non
     async with opened() as pilot:
         screen = shown(pilot)
         running = _line(screen, "RUNNING")
-        for word in (str(lease.job), "evaluate", "unified", "62%", "3m12s", "cuda:0", "186/300", "0.412", "0.533"):
+        for word in (str(lease.job), "train", "persona", "62%", "3m12s", "cuda:0", "smart-home-6", "0.412", "0.533"):
             assert word in running
         assert "waits for 7" in _line(screen, "BLOCKED")
         assert "smart-home-6 ▸ 4/12 jobs" in screen
         assert "1 worker" in screen
-        assert "queue 3" in screen
+        assert "3 waiting" in screen
         assert "no worker is alive" not in screen
 
 
@@ -65,9 +70,9 @@ async def test_what_a_worker_writes_appears_by_itself(data: Path) -> None:
     lease = tui_lab.busy(data)
     async with opened() as pilot:
         jobs.record(lease, [], ["val 0.498, best so far"])
-        jobs.beat(lease, {"progress": 0.75, "step": 225})
+        jobs.beat(lease, {"progress": 0.75, "eta_seconds": 100})
         await until(pilot, lambda: "75%" in shown(pilot) and "best so far" in shown(pilot))
-        assert "225/300" in _line(shown(pilot), "RUNNING")
+        assert "1m40s" in _line(shown(pilot), "RUNNING")
 
 
 async def test_g_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:
@@ -77,7 +82,7 @@ async def test_g_goes_through_the_groups_and_back_to_their_mean(data: Path) -> N
         await pilot.press("g")
         assert " maya" in await until(pilot, lambda: "━ val" not in shown(pilot))
         assert " otto" in _line(await pressed(pilot, "g"), "━ train")
-        assert "mean of 2 groups" in await pressed(pilot, "g")
+        assert "mean over groups" in await pressed(pilot, "g")
         assert " otto" in _line(await pressed(pilot, "G"), "━ train")
 
 
@@ -85,7 +90,7 @@ async def test_a_running_job_is_cancelled_only_after_a_question(data: Path) -> N
     lease = tui_lab.busy(data)
     async with opened() as pilot:
         await pilot.press("c")
-        assert f"Cancel job {lease.job} evaluate unified, 62% done?" in shown(pilot)
+        assert f"Cancel job {lease.job} train persona, 62% done?" in shown(pilot)
         await pressed(pilot, "n")
         assert not queries.get_job(lease.job).row.cancel_requested
         await pilot.press("c", "y")
@@ -106,11 +111,11 @@ async def test_the_question_takes_the_keys_so_that_q_does_not_quit_meanwhile(dat
 async def test_a_waiting_job_is_cancelled_at_once_with_what_waits_for_it(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
-        await pilot.press("down", "down")  # train persona
+        await pilot.press("down", "down", "down")  # train hybrid
         await pilot.press("c")
-        await until(pilot, lambda: "job 7 is cancelled" in shown(pilot))
-        assert [_state(job) for job in (7, 8, 9)] == ["CANCELLED", "SKIPPED", "SKIPPED"]
-        screen = await until(pilot, lambda: "job 7 before it did not succeed" in shown(pilot))
+        await until(pilot, lambda: "job 10 is cancelled" in shown(pilot))
+        assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED", "SKIPPED", "SKIPPED"]
+        screen = await until(pilot, lambda: "job 10 before it did not succeed" in shown(pilot))
         assert "SKIPPED" in screen
 
 
@@ -141,14 +146,14 @@ async def test_what_cannot_be_done_is_said_in_place(data: Path) -> None:
 async def test_priority_moves_a_job_up_in_the_queue(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
-        await pilot.press("down", "down", "p")
-        assert "Priority of job 7 is +0" in shown(pilot)
+        await pilot.press("down", "down", "down", "p")
+        assert "Priority of job 10 is +0" in shown(pilot)
         await pilot.press("plus")
-        await until(pilot, lambda: "priority +1" in _line(shown(pilot), "  7  train"))
+        await until(pilot, lambda: "priority +1" in _line(shown(pilot), " 10  train"))
         rows = [line.split()[0] for line in shown(pilot).splitlines() if "READY" in line]
-        assert rows[0] == "7"
+        assert rows[0] == "10"
         await pilot.press("minus", "minus")
-        await until(pilot, lambda: queries.get_job(7).row.priority == -1)
+        await until(pilot, lambda: queries.get_job(10).row.priority == -1)
 
 
 async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> None:
@@ -158,11 +163,12 @@ async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> Non
         await typed(pilot, "hybrid blocked")
         await settled(pilot)
         assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
-        await pressed(pilot, "enter")
+        screen = await pressed(pilot, "enter")
         assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
+        assert "only /hybrid blocked  2 of 12 jobs  esc shows all" in screen
         await pilot.press("slash")
         await typed(pilot, "x")
-        assert "no job has all of: hybrid blockedx" in await pressed(pilot, "enter")
+        assert "no job is left by these filters" in await pressed(pilot, "enter")
         await pressed(pilot, "escape")
         assert len(_jobs_screen(pilot).table.rows) == 12
         assert not pilot.app.screen.query_one("#filter", Input).display
@@ -173,7 +179,7 @@ async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) ->
     tui_lab.queue_study(data, "newer", ("base", "persona"))
     async with opened() as pilot:
         everything = len(_jobs_screen(pilot).table.rows)
-        await pressed(pilot, "f")
+        assert "only study newer  6 of 9 jobs  esc shows all" in await pressed(pilot, "f")
         assert {job.method for job in _jobs_screen(pilot).table.rows} == {"base", "persona"}
         await pilot.press("s")
         await picking(pilot)
@@ -182,23 +188,112 @@ async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) ->
         await until(pilot, lambda: "older ▸ 0/" in shown(pilot))
         await settled(pilot)
         assert {job.method for job in _jobs_screen(pilot).table.rows} == {"base", "unified"}
-        await pressed(pilot, "f")
+        assert "only study older" in shown(pilot)
+        assert "only study" not in await pressed(pilot, "escape")
         assert len(_jobs_screen(pilot).table.rows) == everything
 
 
-async def test_enter_opens_the_whole_log_and_esc_comes_back(data: Path) -> None:
+async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, JobScreen)
+        screen = shown(pilot)
+        title = _line(screen, "RUNNING")
+        for words in ("7 train persona", " 62%", "3m12s left", "loss 0.412", "val 0.533"):
+            assert words in title
+        assert "step 186" not in screen  # one group's
+        assert "stands on job" not in screen
+        assert "jobs 8, 9 wait for it" in screen
+        assert "━ train 0.4" in screen
+        assert "checkpoint 186" in screen
+        await pilot.press("g")
+        await until(pilot, lambda: " maya" in _line(shown(pilot), "━ train"))
+        await pilot.press("l")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, LogScreen)
+        assert " 62%" in _line(shown(pilot), "RUNNING")
+        await pressed(pilot, "escape", "escape")
+        assert isinstance(pilot.app.screen, JobsScreen)
+
+
+async def test_the_page_of_a_failed_job_says_why(data: Path) -> None:
     tui_lab.failed(data)
     async with opened() as pilot:
         await pilot.press("e", "enter")
         await settled(pilot)
-        assert isinstance(pilot.app.screen, LogScreen)
         screen = shown(pilot)
         assert "2 evaluate base  FAILED" in screen
-        assert "lower batch_size, or groups in flight" in screen
+        assert screen.count("lower batch_size, or groups in flight") == 1
         assert "  out of memory" in screen
-        assert "after 1" in screen
+        assert "stands on job 1" in screen
         assert "RETRY_WAIT" not in await pressed(pilot, "escape")
         assert isinstance(pilot.app.screen, JobsScreen)
+
+
+async def test_ready_jobs_say_their_place_in_line_whatever_is_filtered(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        assert [line.split()[0] for line in shown(pilot).splitlines() if "in line" in line] == ["5", "6", "10"]
+        places = [line.split("READY")[1].strip() for line in shown(pilot).splitlines() if "in line" in line]
+        assert [place.split("  ")[0] for place in places] == ["next in line", "2nd in line", "3rd in line"]
+        await pilot.press("slash")
+        await typed(pilot, "hybrid")
+        await until(pilot, lambda: "3rd in line" in _line(shown(pilot), " 10  train"))
+
+
+async def test_it_stays_with_its_study_when_another_is_added(data: Path) -> None:
+    tui_lab.queue_study(data, "older", ("base", "unified"))
+    async with opened() as pilot:
+        tui_lab.queue_study(data, "newer", ("base", "persona"))
+        await until(pilot, lambda: "a new study was added: newer; s shows it" in shown(pilot))
+        await settled(pilot)
+        assert "older ▸" in shown(pilot)
+        assert "newer ▸" not in shown(pilot)
+
+
+async def test_a_narrow_table_says_what_it_leaves_out_and_arrows_show_it(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened(NARROW) as pilot:
+        screen = shown(pilot)
+        assert "method +" in screen
+        assert "→ more columns" in screen.splitlines()[-1]
+        assert "tries" not in screen
+        screen = await pressed(pilot, "right")
+        assert "tries" in screen
+        assert "smart-home-6" in _line(screen, "7  train")
+        assert "tries" not in await pressed(pilot, "left")
+
+
+async def test_the_keys_for_help_and_leaving_are_in_sight_at_any_width(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened(NARROW) as pilot:
+        for keys in ((), ("2",), ("enter",)):
+            screen = await pressed(pilot, *keys)
+            assert screen.splitlines()[-1].rstrip().endswith("? help  q quit")
+            assert "  1 Jobs  2 Results  3 Chat  ?" in screen.splitlines()[0]
+
+
+async def test_the_palette_offers_what_the_keys_of_the_screen_do(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "key c" in shown(pilot))
+        assert "Screenshot" not in shown(pilot)
+        await typed(pilot, "only this study")
+        await until(pilot, lambda: "key f" in shown(pilot) and "key c" not in shown(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "only study smart-home-6" in shown(pilot))
+
+
+@pytest.mark.parametrize("cells", [30, 44, 69])
+def test_a_long_group_name_keeps_its_end(cells: int, data: Path) -> None:
+    lease = tui_lab.busy(data)
+    view = JobFeed().read(lease.job, "otto")
+    sweep = replace(view, group="everyone learning_rate=0.0005")
+    title = "".join(text for text, _ in fit_line(curve_title(sweep, cells), cells))
+    assert "0.0005" in title
 
 
 async def test_a_log_follows_until_one_scrolls_and_again_from_its_end(data: Path) -> None:

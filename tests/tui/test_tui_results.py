@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 import tui_lab
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
-from tui_pilot import NARROW, opened, pressed, settled, shown, until
+from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import queries
 from lab.settings import load_settings
+from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
 from lab.tui.marks import marked, settings
 
 pytestmark = pytest.mark.usefixtures("artifacts")
@@ -58,7 +60,7 @@ async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> Non
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         await pilot.press("end")
         screen = await until(pilot, lambda: "The unified LoRA, frozen" in shown(pilot))
-        assert "● improves 83% of personas (> 60%)" in screen
+        assert "● improves 83% of personas (goal > 60%)" in screen
         assert "as published" in screen
         assert "numerical" in screen
 
@@ -92,8 +94,12 @@ async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: 
         await _go(pilot, "end", "up", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
         assert "persona  ." in screen
+        assert "+1 →" in screen
         assert "unified" not in screen
-        before = screen
+        assert "→ other answer" in screen.splitlines()[-1]
+        assert "unified  ." in await pressed(pilot, "right")
+        before = await pressed(pilot, "right")
+        assert before == screen
         assert await pressed(pilot, "n") != before
         assert await pressed(pilot, "b") == before
 
@@ -107,6 +113,58 @@ async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
         screen = await _go(pilot, "enter", level="dialogues")
         assert "[bold]Really[/bold]" in screen
         assert "\x1b" not in screen
+
+
+async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show_it(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await pilot.press("2")
+        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        assert "method +9 →" in screen
+        assert "goal  dev F1" not in screen
+        screen = await pressed(pilot, "right")
+        assert "worst Δ  goal  dev F1" in screen
+        assert _line(screen, "base").split()[1:3] == ["−.275", "○○○○"]
+        assert _line(screen, "unified").split()[1] == "–"
+
+
+async def test_a_condition_that_is_not_met_does_not_read_as_met(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened() as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "The base model as it is." in shown(pilot))
+        screen = shown(pilot)
+        assert "✗ worse, p <.001 (goal: better, p < .05)" in screen
+        assert "● better" not in screen
+
+
+async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tui_lab.done(data)
+    tui_lab.queue_study(data, "another", ("base",), base="smollm2-360m")
+    go_on = threading.Event()
+    read = ResultsFeed.read
+
+    def slowly(feed: ResultsFeed, wanted: Wanted) -> ResultsView:
+        if wanted.study is not None and wanted.study.name == "smart-home-6":
+            assert go_on.wait(30)
+        return read(feed, wanted)
+
+    monkeypatch.setattr(ResultsFeed, "read", slowly)
+    async with opened() as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "nothing is evaluated on test yet" in shown(pilot))
+        await pilot.press("s")
+        await picking(pilot)
+        await typed(pilot, "smart")
+        await pilot.press("enter")
+        screen = await until(pilot, lambda: "smart-home-6 ▸" in shown(pilot))
+        assert "reading smart-home-6…" in screen
+        assert "nothing is evaluated" not in screen
+        go_on.set()
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await _go(pilot, "enter", level="personas")  # the keys go to the table again
 
 
 async def test_v_looks_at_the_other_split(data: Path) -> None:

@@ -9,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lab.tui.text import Line, beside, changes, fit, fit_line, joined, one_line, safe, width, wrap, wrap_spans
+from lab.tui.text import (
+    Line,
+    beside,
+    changes,
+    fit,
+    fit_line,
+    fit_middle,
+    joined,
+    one_line,
+    safe,
+    width,
+    wrap,
+    wrap_spans,
+)
 
 anything = st.text(max_size=80)
 lines = st.lists(st.tuples(st.text("abc 漢é", max_size=8), st.sampled_from(["", "good", "bad"])), max_size=5).map(tuple)
@@ -86,6 +99,18 @@ def test_only_the_cells_that_differ_are_painted() -> None:
     assert changes(row("62%", "5m"), row("62%", "5m")) == []
     assert changes(row("62%", "5m"), row("63%", "5m")) == [(12, 1)]
     assert changes(row("62%", "5m"), row("63%", "6m")) == [(12, 1), (44, 1)]
+
+
+@given(anything.map(one_line), st.integers(2, 30))
+def test_text_cut_in_the_middle_keeps_both_ends_and_its_cells(text: str, cells: int) -> None:
+    cut = fit_middle(text, cells)
+    assert cell_len(cut) <= cells
+    assert cut == text or "…" in cut
+
+
+def test_the_end_of_a_name_is_what_tells_it_apart() -> None:
+    assert fit_middle("everyone learning_rate=0.0005", 16) == "every…ate=0.0005"
+    assert fit_middle("maya", 16) == "maya"
 
 
 def test_blocks_stand_beside_each_other_at_their_widths() -> None:

@@ -85,9 +85,11 @@ def write_data(folder: Path) -> Path:
     return folder
 
 
-def queue_study(data: Path, name: str = "smart-home-6", methods: tuple[str, ...] = tuple(LIFT)) -> StudyRow:
+def queue_study(
+    data: Path, name: str = "smart-home-6", methods: tuple[str, ...] = tuple(LIFT), base: str = "smollm2-135m"
+) -> StudyRow:
     """A study with all its jobs, as `lab run` plans them."""
-    content = {"name": name, "data": str(data), "base": "smollm2-135m", "methods": methods, "evaluate": ("val", "test")}
+    content = {"name": name, "data": str(data), "base": base, "methods": methods, "evaluate": ("val", "test")}
     spec = parse_study(content, "test")
     dataset: Dataset = import_data(spec.data)
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
@@ -256,11 +258,12 @@ def kept(build: Callable[[Path], Made]) -> Callable[[Path], Made]:
 
 @kept
 def busy(data: Path) -> Lease:
-    """Unified is trained, hybrid and persona are on their way: one runs, the others wait."""
+    """Unified is trained, persona is being trained, the others wait."""
     queue_study(data)
     add_worker()
     for _ in range(4):
         finish(*claim())
+    jobs.prioritise(7, 1)
     lease, _ = claim()
     run_job(lease, groups=("maya", "otto"))
     settle_clock()

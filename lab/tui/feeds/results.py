@@ -56,7 +56,7 @@ class Turn:
     """One assistant turn: what came before it, the reference and the methods' answers."""
 
     dialogue_id: str
-    number: int
+    number: int  # 1 for the first that the assistant answers
     task_type: str
     context: dict[str, object]
     said: tuple[tuple[str, str], ...]  # (role, text) since the assistant's turn before
@@ -143,7 +143,7 @@ def _turn(row: Prediction, method: str, unified: Prediction | None) -> Turn:
     answers = [_answer(REFERENCE, unified)] if unified is not None else []
     return Turn(
         row.dialogue_id,
-        row.turn,
+        1 + sum(message["role"] == "assistant" for message in row.history),
         row.task_type,
         row.context,
         tuple(_since_last_answer(row.history)),

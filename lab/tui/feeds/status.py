@@ -19,6 +19,7 @@ class Status:
     """How the lab is, at a glance."""
 
     study: StudyRow | None = None
+    newest: str = ""  # study
     workers: int = 0  # alive
     silent: int = 0  # said to be alive, but heard of no more
     queue: int = 0
@@ -45,10 +46,12 @@ class StatusFeed:
 
     def _read(self, study_name: str | None) -> Status:
         studies = {study.name: study for study in queries.list_studies()}
+        newest = next(iter(studies.values()), None)
         workers = queries.list_workers()
         alive = [worker for worker in workers if self._is_alive(worker)]
         return Status(
-            study=studies.get(study_name) if study_name else next(iter(studies.values()), None),
+            study=studies.get(study_name or "", newest),
+            newest=newest.name if newest else "",
             workers=len(alive),
             silent=len(workers) - len(alive),
             queue=queries.queue_length("work"),

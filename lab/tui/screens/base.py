@@ -33,6 +33,10 @@ class LabScreen(Screen[None], Generic[View]):
 
     TAB: ClassVar[str]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_study: str | None = None
+
     def compose(self) -> ComposeResult:
         """Header, banner, body, bottom line."""
         yield Header(self.TAB)
@@ -80,8 +84,15 @@ class LabScreen(Screen[None], Generic[View]):
 
     def tell_status(self, status: Status) -> None:
         """Show how the lab is."""
+        study = status.study.name if status.study else ""
+        if study != self._told_study:
+            self._told_study = study
+            self.turn_to(study)
         self.query_one(Header).tell(status)
         self._warn((_NO_WORKER,) if not status.workers else ())
+
+    def turn_to(self, study: str) -> None:
+        """Another study is shown from now on, and is yet to be read: leave nothing of the one before."""
 
     def refuse(self, error: LabError) -> None:
         """Show why nothing can be read."""

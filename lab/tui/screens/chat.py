@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.widgets import Input
 
 from lab.errors import LabError
@@ -20,10 +19,12 @@ from lab.tui.format import context_words
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.choices import pick_method, pick_person
 from lab.tui.screens.context import ContextScreen
+from lab.tui.screens.help import HelpScreen
 from lab.tui.text import Line, fit_line, one_line, wrap_spans
+from lab.tui.widgets.header import Header
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.prompt import Prompt
-from lab.tui.widgets.transcript import Transcript
+from lab.tui.widgets.transcript import Said, Transcript
 
 if TYPE_CHECKING:
     from lab.db.queries import StudyRow
@@ -41,7 +42,8 @@ class ChatScreen(LabScreen["ChatView"]):
     TAB = "chat"
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "stop · commands", key_display="esc", id="chat.stop"),
+        Binding("escape", "stop", "stop", key_display="esc", id="chat.stop"),
+        Binding("escape", "leave", "commands: 1 2 3 ? p m c e n s", key_display="esc", id="chat.leave"),
         Binding("i,enter", "write", "write", id="chat.write"),
         Binding("p", "persona", "persona", id="chat.persona"),
         Binding("m", "method", "method", id="chat.method"),
@@ -58,17 +60,16 @@ class ChatScreen(LabScreen["ChatView"]):
         self._person: Person | None = None
         self._situation: dict[str, Any] = {}
         self._methods: list[str] = []  # one for each column
+        self._rounds = 0
         self._kept: dict[tuple[str, str, str], Conversation] = {}  # study, persona, method
 
     # ------------------------------------------------------------ what is shown
 
     def body(self) -> ComposeResult:
-        """Who, the columns, the line to write in."""
+        """Who, what was said, the line to write in."""
         yield Lines(id="who", classes="rule")
         yield Lines(id="empty")
-        with Horizontal(id="columns"):
-            yield Transcript(id="left")
-            yield Transcript(id="right")
+        yield Transcript()
         yield Prompt(placeholder="say something", id="words")
 
     def on_mount(self) -> None:
@@ -78,6 +79,7 @@ class ChatScreen(LabScreen["ChatView"]):
     def on_descendant_focus(self) -> None:
         """Other keys work now."""
         self.refresh_bindings()
+        self.query_one(Header).tell_typing(self.prompt.has_focus)
 
     @property
     def prompt(self) -> Prompt:
@@ -85,13 +87,21 @@ class ChatScreen(LabScreen["ChatView"]):
         return self.query_one(Prompt)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc is for what there is to stop or to leave."""
+        """Esc stops what is being written; if nothing is, it leaves the line."""
         del parameters
-        return action != "stop" or not self.is_mounted or self.prompt.has_focus or bool(self._writing())
+        if action not in ("stop", "leave") or not self.is_mounted:
+            return True
+        writing = bool(self._writing())
+        return writing if action == "stop" else self.prompt.has_focus and not writing
 
     def want(self) -> Callable[[], ChatView]:
         """Who there is to chat with."""
         return partial(_read, self.lab.status.study if self.lab.status else None)
+
+    def turn_to(self, study: str) -> None:
+        """Nobody of the study before, until this one is read."""
+        self._study, self._view, self._person, self._methods = study, None, None, []
+        self.draw()
 
     def tell(self, view: ChatView) -> None:
         """Show what was read; choose what was not chosen yet."""
@@ -100,7 +110,7 @@ class ChatScreen(LabScreen["ChatView"]):
         self._view = view
         self._choose(view)
         ready = bool(self._methods and self._person)
-        self.query_one("#columns").display = ready
+        self.query_one(Transcript).display = ready
         self.prompt.display = ready
         empty = self.query_one("#empty", Lines)
         empty.display = not ready
@@ -115,7 +125,7 @@ class ChatScreen(LabScreen["ChatView"]):
         if not self._methods and ready:
             beside = ["unified"] if "unified" in ready[:-1] and self.size.width >= _TWO_COLUMNS else []
             self._methods = [*beside, ready[-1]]
-        if (name != self._study or self._person is None) and view.people:
+        if self._person is None and view.people:
             self._meet(view.people[0])
         self._study = name
 
@@ -129,13 +139,11 @@ class ChatScreen(LabScreen["ChatView"]):
         self.refresh_bindings()
         self.query_one("#who", Lines).show(lambda cells: [fit_line(self._who(), cells)])
         abouts = {one.method: one.about for one in self._view.ready} if self._view else {}
-        for place, column in enumerate(self.query(Transcript)):
-            column.display = place < len(self._methods)
-            if column.display:
-                method = self._methods[place]
-                column.tell(self._conversation(method), abouts.get(method, ""))
+        self.query_one(Transcript).tell([self._conversation(method) for method in self._methods], abouts)
 
     def _who(self) -> Line:
+        if self._view is None:
+            return ((f" reading {one_line(self._study)}…", "dim"),)
         if self._person is None:
             return ((" chat", "strong"),)
         name = self._person.name or self._person.persona_id
@@ -157,6 +165,9 @@ class ChatScreen(LabScreen["ChatView"]):
         """Ask every column the same."""
         words = event.value.strip()
         study = self._view.study if self._view else None
+        if words.startswith("/") and words[1:].isalpha():
+            self._command(words)
+            return
         if not words or study is None or self._person is None:
             return
         conversations = [self._conversation(method) for method in self._methods]
@@ -164,12 +175,21 @@ class ChatScreen(LabScreen["ChatView"]):
             self.bar.say("an answer is still being written; esc stops it")
             return
         self.prompt.keep(words)
+        self._rounds += 1
         for conversation in conversations:
-            conversation.exchanges.append(Exchange(words))
+            conversation.exchanges.append(Exchange(words, self._rounds))
         self.ask(study, conversations, self._person.persona_id, dict(self._situation))
         self.draw()
-        for column in self.query(Transcript):
-            column.said.scroll_to_end()
+        self.query_one(Transcript).said.scroll_to_end()
+
+    def _command(self, words: str) -> None:
+        """Commands are keys here; whoever looks for them as words is shown them."""
+        self.prompt.value = ""
+        if words.lower() != "/help":
+            self.bar.say(f"{words} is no command here; /help shows the keys")
+            return
+        self.action_leave()
+        self.app.push_screen(HelpScreen(), lambda _: self.action_write())
 
     @work
     async def ask(
@@ -203,11 +223,12 @@ class ChatScreen(LabScreen["ChatView"]):
         self.draw()
 
     def action_stop(self) -> None:
-        """Stop what is being written; nothing is: leave the line, so that letters are commands."""
-        if writing := self._writing():
-            self.act(partial(_stop, [one.job for one in writing if one.job is not None]))
-        elif self.prompt.has_focus:
-            self.query_one("#left", Transcript).said.focus()
+        """Stop what is being written."""
+        self.act(partial(_stop, [one.job for one in self._writing() if one.job is not None]))
+
+    def action_leave(self) -> None:
+        """Leave the line, so that letters are commands."""
+        self.query_one(Said).focus()
 
     def _writing(self) -> list[Exchange]:
         return [one for method in self._methods for one in self._conversation(method).writing]
@@ -223,7 +244,6 @@ class ChatScreen(LabScreen["ChatView"]):
         for method in self._methods:
             self._kept[self._study, self._person.persona_id if self._person else "", method] = Conversation(method)
         self.draw()
-        self.prompt.focus()
 
     @work(exclusive=True, group="choose")
     async def action_persona(self) -> None:
@@ -234,7 +254,6 @@ class ChatScreen(LabScreen["ChatView"]):
         if chosen is not None:
             self._meet(chosen)
             self.draw()
-            self.prompt.focus()
 
     @work(exclusive=True, group="choose")
     async def action_method(self) -> None:
@@ -245,22 +264,24 @@ class ChatScreen(LabScreen["ChatView"]):
         if chosen is not None:
             others = [method for method in self._methods[1:] if method != chosen.method]
             self._methods = [chosen.method, *others]
-            self._after_choice()
+            self.draw()
 
     @work(exclusive=True, group="choose")
     async def action_compare(self) -> None:
         """Choose the method of a second column; the first one's means: no second column."""
         if self._view is None or not self._view.ready:
             return
-        title = f"beside {self._methods[0]} (itself: one column)"
-        chosen = await pick_method(self.app, title, self._view.ready, self._methods[-1])
+        first, *beside = self._methods
+        others = [one.method for one in self._view.ready if one.method != first]
+        if not others:
+            self.bar.say(f"{first} is the only method that is ready")
+            return
+        title = f"beside {first} ({first} itself: one column)"
+        chosen = await pick_method(self.app, title, self._view.ready, (beside or others)[0])
         if chosen is not None:
-            self._methods = list(dict.fromkeys((self._methods[0], chosen.method)))
-            self._after_choice()
-
-    def _after_choice(self) -> None:
-        self.draw()
-        self.prompt.focus()
+            self._methods = list(dict.fromkeys((first, chosen.method)))
+            self.bar.say(f"{first} beside {chosen.method}" if chosen.method != first else f"{first} alone")
+            self.draw()
 
     @work(exclusive=True, group="choose")
     async def action_context(self) -> None:
@@ -268,7 +289,7 @@ class ChatScreen(LabScreen["ChatView"]):
         changed = await self.app.push_screen_wait(ContextScreen(self._situation))
         if changed is not None:
             self._situation = dict(changed)
-            self._after_choice()
+            self.draw()
 
 
 def _read(study: StudyRow | None) -> ChatView:

@@ -24,7 +24,7 @@ async def pick_study(
 ) -> StudyRow | None:
     """Choose a study."""
     columns: list[Column[StudyRow]] = [
-        Column("study", 20, lambda study, _: ((one_line(study.name), "strong"),), grows=True),
+        Column("study", 20, lambda study, _: ((one_line(study.name), "strong"),), grows=True, stays=True),
         Column("data set", 16, lambda study, _: ((one_line(study.dataset_name), ""),), rank=1, grows=True),
         Column("base", 16, lambda study, _: ((one_line(study.base), "dim"),), rank=2, grows=True),
         Column("jobs", 9, _done, right=True),
@@ -50,7 +50,7 @@ def _done(study: StudyRow, cells: int) -> Line:
 async def pick_person(app: App[Any], people: Sequence[Person], present: Person | None) -> Person | None:
     """Choose a persona."""
     columns: list[Column[Person]] = [
-        Column("persona", 14, lambda person, _: ((one_line(person.persona_id), "strong"),)),
+        Column("persona", 14, lambda person, _: ((one_line(person.persona_id), "strong"),), stays=True),
         Column("name", 10, lambda person, _: ((one_line(person.name), ""),), rank=2),
         Column("description", 30, lambda person, _: ((one_line(person.description), "dim"),), grows=True),
         Column("last seen", 24, lambda person, _: ((context_words(person.context), "second"),), rank=1),
@@ -69,7 +69,7 @@ async def pick_person(app: App[Any], people: Sequence[Person], present: Person |
 async def pick_method(app: App[Any], title: str, ready: Sequence[Ready], present: str) -> Ready | None:
     """Choose a method whose recipe book is ready."""
     columns: list[Column[Ready]] = [
-        Column("method", 16, lambda one, _: ((one_line(one.method), "strong"),)),
+        Column("method", 16, lambda one, _: ((one_line(one.method), "strong"),), stays=True),
         Column("what it is", 30, lambda one, _: ((one_line(one.about), "dim"),), grows=True),
     ]
     picker = Picker(title, columns, ready, lambda one: one.method, lambda one: f"{one.method} {one.about}", present)

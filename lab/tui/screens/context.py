@@ -13,7 +13,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lab.errors import LabError
-from lab.report.people import parsed, written
 from lab.tui.text import Line, wrap_spans
 from lab.tui.widgets.lines import Lines
 
@@ -30,15 +29,23 @@ class ContextScreen(ModalScreen["dict[str, str] | None"]):
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
+        from lab.report.people import written
+
         with Vertical(id="frame") as frame:
             frame.border_title = "context"
-            frame.border_subtitle = "enter take · esc leave"
-            yield Input(written(self._where), placeholder="weather=rainy, time_of_day=evening")
+            frame.border_subtitle = "enter take · ^k delete what follows · esc leave"
+            yield Input(written(self._where), placeholder="weather=rainy, time_of_day=evening", select_on_focus=False)
             yield Lines(id="fault")
+
+    def on_mount(self) -> None:
+        """From the beginning."""
+        self.query_one(Input).cursor_position = 0
 
     @on(Input.Submitted)
     def take(self, event: Input.Submitted) -> None:
         """Take it, if it can be read."""
+        from lab.report.people import parsed
+
         try:
             self.dismiss(parsed(event.value))
         except LabError as error:

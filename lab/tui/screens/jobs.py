@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from lab.errors import LabError
-from lab.tui.screens.base import LabScreen
+from lab.tui.screens.curves import CurveScreen
+from lab.tui.screens.job import JobScreen
 from lab.tui.screens.log import LogScreen
-from lab.tui.text import Line, wrap_spans
+from lab.tui.text import Line, fit_line, one_line, wrap_spans
 from lab.tui.widgets.job_detail import JobDetailPane
-from lab.tui.widgets.jobs_table import JobsTable, arranged
+from lab.tui.widgets.jobs_table import JobsTable, arranged, queue_places
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.table import Table
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from lab.tui.feeds.jobs import JobsFeed, JobsView
 
 
-class JobsScreen(LabScreen["JobsView"]):
+class JobsScreen(CurveScreen["JobsView"]):
     """The queue as a table, and one job of it in detail."""
 
     TAB = "jobs"
@@ -44,28 +43,28 @@ class JobsScreen(LabScreen["JobsView"]):
         Binding("G", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
         Binding("f", "only_study", "only this study", id="jobs.only_study"),
         Binding("s", "study", "study", id="study"),
-        Binding("escape", "clear", "clear filter", show=False, id="jobs.clear"),
+        Binding("escape", "clear", "show all", show=False, id="jobs.clear"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._feed: JobsFeed | None = None
         self._view: JobsView | None = None
-        self._arranged_of: tuple[list[JobRow], str] = ([], "")
+        self._arranged_of: tuple[list[JobRow], str, str] = ([], "", "")
         self._arranged: list[JobRow] = []
+        self._queue: dict[int, int] = {}
         self._only_study = False
-        self._groups: list[str] = []
-        self._group = ""
 
     # ------------------------------------------------------------ what is shown
 
     def body(self) -> ComposeResult:
-        """Filter, table, and below it curve and log."""
+        """Filters, table, and below it curve and log."""
+        yield Lines(id="narrowed", classes="rule")
         placeholder = "words of id, kind, method, state, device, error"
         yield Input(placeholder=placeholder, id="filter", select_on_focus=False)
         yield JobsTable(self.lab.now)
         yield Lines(id="empty")
-        yield JobDetailPane()
+        yield JobDetailPane(words=True)
 
     def on_mount(self) -> None:
         """Keys go to the table."""
@@ -78,40 +77,65 @@ class JobsScreen(LabScreen["JobsView"]):
 
     def want(self) -> Callable[[], JobsView]:
         """The table, and the details of the job under the cursor."""
-        job = self.table.row
-        study = self.lab.status.study if self.lab.status and self._only_study else None
-        return partial(self._read, study.id if study else None, job.id if job else None, self._group)
+        return partial(self._read, self.shown_job, self.group)
 
-    def _read(self, study: int | None, job: int | None, group: str) -> JobsView:
-        from lab.tui.feeds.jobs import JobsFeed, Wanted
+    def _read(self, job: int | None, group: str) -> JobsView:
+        from lab.tui.feeds.jobs import JobsFeed
 
         if self._feed is None:
-            self._feed = JobsFeed(chart_seconds=3.0 if self.lab.low_bandwidth else 1.0)
-        return self._feed.read(Wanted(study, job, group))
+            self._feed = JobsFeed(chart_seconds=self.lab.chart_seconds)
+        return self._feed.read(job, group)
+
+    @property
+    def shown_job(self) -> int | None:
+        """The job under the cursor."""
+        return self.table.row.id if self.table.row else None
 
     def tell(self, view: JobsView) -> None:
         """Show what was read."""
         self._view = view
         self._fill()
-        self.query_one(JobDetailPane).tell(view, len(self._groups))
+        pane = self.query_one(JobDetailPane)
+        pane.display = bool(view.jobs)
+        if view.job is not None:
+            pane.tell(view.job)
+
+    def turn_to(self, study: str) -> None:
+        """With `f` on, the jobs of the other study."""
+        del study
+        self._fill()
+
+    def _fill(self) -> None:
+        view = self._view
+        if view is None:
+            return
+        study = self._study
+        of = (view.jobs, self._filter.value, study)
+        if self._arranged_of[0] is not of[0]:
+            self._queue = queue_places(view.jobs)
+        if self._arranged_of[0] is not of[0] or self._arranged_of[1:] != of[1:]:
+            self._arranged_of, self._arranged = of, arranged(*of)
+        self.table.tell(self._arranged, self._queue)  # the same rows still grow older
+        narrowed = self.query_one("#narrowed", Lines)
+        narrowed.display = self._only_study or bool(self._filter.value)
+        mark = _filters(study, self._filter.value, len(self._arranged), len(view.jobs))
+        narrowed.show(lambda cells: [fit_line(mark, cells)])
         empty = self.query_one("#empty", Lines)
         empty.display = not self.table.rows
         self.table.display = bool(self.table.rows)
-        message = _nothing(len(view.jobs), self._filter.value, self._only_study)
+        message = _NO_JOBS if not view.jobs else ((" no job is left by these filters", "dim"),)
         empty.show(lambda cells: [(), *wrap_spans(message, cells - 2)])
 
-    def _fill(self) -> None:
-        if self._view is None:
-            return
-        of = (self._view.jobs, self._filter.value)
-        if self._arranged_of[0] is not of[0] or self._arranged_of[1] != of[1]:
-            self._arranged_of, self._arranged = of, arranged(*of)
-        self.table.fill(self._arranged)  # the same rows still grow older
+    @property
+    def _study(self) -> str:
+        """The study whose jobs alone are shown; "": all."""
+        status = self.lab.status
+        return status.study.name if self._only_study and status and status.study else ""
 
     @on(Table.Moved, "#jobs")
     def show_other_job(self) -> None:
         """Another job is under the cursor."""
-        self._groups, self._group = [], ""
+        self.forget_groups()
         self.lab.poke()
 
     # ------------------------------------------------------------ filter
@@ -127,8 +151,10 @@ class JobsScreen(LabScreen["JobsView"]):
 
     def action_clear(self) -> None:
         """Show all jobs again."""
+        self._only_study = False
         self._filter.value = ""
         self._filter.display = False
+        self._fill()
         self.table.focus()
 
     @on(Input.Changed, "#filter")
@@ -139,14 +165,13 @@ class JobsScreen(LabScreen["JobsView"]):
     @on(Input.Submitted, "#filter")
     def keep_filter(self) -> None:
         """Back to the table, filter in force."""
-        self._filter.display = bool(self._filter.value)
+        self._filter.display = False
         self.table.focus()
 
     def action_only_study(self) -> None:
         """Show the jobs of the study at the top only, or all."""
         self._only_study = not self._only_study
-        self.bar.say("jobs of this study only; f shows all" if self._only_study else "jobs of all studies")
-        self.lab.poke()
+        self._fill()
 
     # ------------------------------------------------------------ what keys do to a job
 
@@ -212,42 +237,27 @@ class JobsScreen(LabScreen["JobsView"]):
 
     @on(Table.Chosen, "#jobs")
     def open_job(self) -> None:
-        """Enter opens the log."""
-        self.action_log()
-
-    @work(exclusive=True, group="groups")
-    async def action_group(self, by: int) -> None:
-        """The curve of the next group; after the last, the mean over groups again."""
-        job = self.table.row
-        if job is None:
-            return
-        if not self._groups:
-            try:
-                self._groups = await asyncio.to_thread(_curve_groups, job.id)
-            except LabError as error:
-                self.bar.say(str(error), "bad")
-        choices = ["", *self._groups]
-        self._group = choices[(choices.index(self._group) + by) % len(choices)]
-        if not self._groups:
-            self.bar.say("this job has one curve only")
-        self.lab.poke()
+        """Enter opens the job's page."""
+        if self.table.row is not None:
+            self.app.push_screen(JobScreen(self.table.row.id, self.group))
 
 
-def _curve_groups(job: int) -> list[str]:
-    from lab.tui import acts
+_NO_JOBS: Line = (
+    (" no jobs yet. Start a study from a shell:\n\n", ""),
+    ("   lab run --data FOLDER --methods base,unified,persona\n", "accent"),
+    ("   make demo", "accent"),
+    ("     a small study on generated data, in minutes", "dim"),
+)
 
-    return acts.curve_groups(job)
 
-
-def _nothing(jobs: int, words: str, only_study: bool) -> Line:
-    """What to do next where the table is empty."""
-    if jobs and words:
-        return ((f" no job has all of: {words}", "dim"), ("   esc", "accent"), (" clears the filter", "dim"))
-    if only_study:
-        return ((" this study has no jobs", "dim"), ("   f", "accent"), (" shows all", "dim"))
+def _filters(study: str, words: str, left: int, jobs: int) -> Line:
+    """The mark that stays for as long as not all jobs are shown."""
+    said = [f"study {one_line(study)}"] if study else []
+    said += [f"/{one_line(words)}"] if words else []
     return (
-        (" no jobs yet. Start a study from a shell:\n\n", ""),
-        ("   lab run --data FOLDER --methods base,unified,persona\n", "accent"),
-        ("   make demo", "accent"),
-        ("     a small study on generated data, in minutes", "dim"),
+        (" only ", "warn"),
+        (" ".join(said), "strong"),
+        (f"  {left} of {jobs} jobs  ", "dim"),
+        ("esc", "accent"),
+        (" shows all", "dim"),
     )

@@ -1,4 +1,4 @@
-"""One job in full: what it is, and its whole log."""
+"""The log of one job, as high as the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from lab.tui.screens.base import LabScreen
 from lab.tui.text import one_line
-from lab.tui.widgets.about import about
+from lab.tui.widgets.about import how_far
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.log import Log
 
@@ -37,9 +37,8 @@ class LogScreen(LabScreen["LogView"]):
         self._tail: LogTail | None = None
 
     def body(self) -> ComposeResult:
-        """What the job is, then its log."""
+        """How far the job is, then its log."""
         yield Lines(id="log-title", classes="rule")
-        yield Lines(id="about")
         yield Lines(id="log-rule", classes="rule")
         yield Log(id="log")
 
@@ -63,11 +62,8 @@ class LogScreen(LabScreen["LogView"]):
         """Show what was read."""
         detail, lines = view
         job = detail.row
-        title = f" {job.id} {job.kind} {one_line(job.method)}  {job.state}"
-        self.query_one("#log-title", Lines).show(lambda _: [((title, "strong"),)])
-        panel = self.query_one("#about", Lines)
-        panel.styles.height = len(about(detail, panel.cells))
-        panel.show(lambda cells: about(detail, cells))
+        title = f" {job.id} {job.kind} {one_line(job.method)}  {job.state}  "
+        self.query_one("#log-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         log = self.query_one(Log)
         log.tell(job.id, lines)
         state = "following" if log.at_end else "scrolled: end follows again"

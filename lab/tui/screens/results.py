@@ -64,7 +64,6 @@ class ResultsScreen(LabScreen["ResultsView"]):
 
     def on_mount(self) -> None:
         """Keys go to the table of methods."""
-        self.query_one("#where", Lines).show(lambda _: [((" reading…", "dim"),)])
         self.query_one(MethodsTable).focus()
 
     def want(self) -> Callable[[], ResultsView]:
@@ -83,11 +82,18 @@ class ResultsScreen(LabScreen["ResultsView"]):
             self._feed = ResultsFeed()
         return self._feed.read(Wanted(study, split, method, persona))
 
+    def turn_to(self, study: str) -> None:
+        """Nothing of the study before, until this one is read."""
+        self._view = None
+        self.query_one("#where", Lines).show(lambda _: [((f" reading {one_line(study)}…", "dim"),)])
+        self.query_one("#levels").display = False
+
     def tell(self, view: ResultsView) -> None:
         """Show the level that was read."""
         if view is self._view:
             return
         self._view = view
+        self.query_one("#levels").display = True
         wanted = view.wanted
         level = "dialogues" if wanted.persona else "personas" if wanted.method else "methods"
         if level == "methods":
@@ -98,7 +104,7 @@ class ResultsScreen(LabScreen["ResultsView"]):
             self.query_one(Dialogues).tell(view.turns)
         self.query_one("#where", Lines).show(lambda cells: [fit_line(_where(view), cells)])
         switcher = self.query_one("#levels", ContentSwitcher)
-        if switcher.current != f"level-{level}":
+        if switcher.current != f"level-{level}" or self.focused is None:
             switcher.current = f"level-{level}"
             self.query_one(f"#{level}").focus()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.tui.text import Line, Span, one_line, wrap_spans
+from lab.tui.format import duration, loss, progress_bar
+from lab.tui.text import Line, Span, joined, one_line, wrap_spans
 
 if TYPE_CHECKING:
     from lab.db.queries import JobDetail
 
 _LONGEST_VALUE = 40  # longer values are digests and paths
+_BAR_CELLS = 10
 _LAST = ("shares", "dtype", "max_new_tokens", "max_length", "weight_decay", "max_grad_norm", "warmup_ratio")
 
 
@@ -27,6 +29,32 @@ def about(detail: JobDetail, cells: int) -> list[Line]:
     lines += wrap_spans(facts(detail.spec), cells)
     lines += wrap_spans(list(_graph(detail)), cells)
     return [line for line in lines if line]
+
+
+def how_far(detail: JobDetail) -> Line:
+    """The whole job at a glance: progress, time left, step, losses."""
+    job = detail.row
+    parts: list[Line] = [((step(detail), ""),)] if step(detail) else []
+    if job.state == "RUNNING" or job.progress:
+        parts.insert(0, (*progress_bar(job.progress, _BAR_CELLS), (f" {job.progress:.0%}", "")))
+    if job.state == "RUNNING" and job.eta_seconds is not None:
+        parts.insert(1, ((f"{duration(job.eta_seconds)} left", ""),))
+    for name, value in (("loss", job.loss), ("val", job.val_loss)):
+        parts += [((f"{name} ", "dim"), (loss(value), ""))] if value is not None else []
+    return joined(parts)
+
+
+def step(detail: JobDetail) -> str:
+    """`step 186/300`; nothing where each of many groups is at a step of its own."""
+    job = detail.row
+    if job.step is None or (job.kind == "train" and has_groups(detail)):
+        return ""
+    return f"step {job.step}/{job.total_steps}" if job.total_steps else f"step {job.step}"
+
+
+def has_groups(detail: JobDetail) -> bool:
+    """Whether it trains more than one group."""
+    return detail.spec.get("share", "everyone") != "everyone" or bool(detail.spec.get("sweep"))
 
 
 def facts(spec: Mapping[str, Any]) -> list[Span]:
@@ -53,17 +81,23 @@ def _said(value: object) -> str:
 
 def _graph(detail: JobDetail) -> Iterator[Span]:
     job = detail.row
-    yield f"attempt {job.attempt}", "dim"
+    yield (f"attempt {job.attempt}" if job.attempt else "not begun"), "dim"
     if job.crashes:
         yield f" · {job.crashes} crashes", "warn"
     if detail.parents:
-        yield f" · after {_ids(detail.parents)}", "dim"
+        yield f" · stands on {_jobs(detail.parents)}", "dim"
     if detail.children:
-        yield f" · before {_ids(detail.children)}", "dim"
+        verb = "waits" if len(detail.children) == 1 else "wait"
+        done = "stands on it" if len(detail.children) == 1 else "stand on it"
+        yield f" · {_jobs(detail.children)} {done if job.state == 'SUCCEEDED' else f'{verb} for it'}", "dim"
     if detail.checkpoint_step:
         yield f" · checkpoint at step {detail.checkpoint_step}", "dim"
     if detail.artifact:
         yield f" · artifacts/{detail.artifact}", "dim"
+
+
+def _jobs(jobs: tuple[int, ...]) -> str:
+    return f"job{'s' if len(jobs) > 1 else ''} {_ids(jobs)}"
 
 
 def _ids(jobs: tuple[int, ...]) -> str:

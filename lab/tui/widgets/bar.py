@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from textual.events import Click, Key
 from textual.timer import Timer
 from textual.widget import Widget
 
-from lab.tui.text import Line, Span, fit_line, one_line, width
+from lab.tui.text import Line, fit_line, one_line, width
 from lab.tui.widgets.lines import Lines
 
 _SECONDS = 6.0
+_ALWAYS = ("help", "quit")  # ids of the bindings that stay where there is no room for all
+
+
+class Hint(NamedTuple):
+    """A key and what it does."""
+
+    pressed: str
+    shown: str
+    description: str
+    id: str
+
+    @property
+    def line(self) -> Line:
+        """As it stands in the bar."""
+        return ((self.shown, "accent"), (f" {self.description}", "dim"), ("  ", ""))
+
+
+_LEFT_OUT = Hint("", "…", "", "")
 
 
 class Bar(Lines):
@@ -24,7 +42,8 @@ class Bar(Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._hints: list[tuple[str, str, str]] = []  # key to press, key to show, what it does
+        self._hints: list[Hint] = []
+        self._fitting: list[Hint] = []
         self._message: Line = ()
         self._answers: Mapping[str, Callable[[], Any]] = {}
         self._before: Widget | None = None  # had the focus when the question came
@@ -39,12 +58,13 @@ class Bar(Lines):
         """Read the keys of the moment from the bindings."""
         if not self.is_attached:
             return
-        shown: dict[str, tuple[str, str]] = {}
+        shown: dict[str, Hint] = {}
         for active in self.screen.active_bindings.values():
-            if active.binding.show and active.enabled and active.binding.id:
-                pressed = (active.binding.key, self.app.get_key_display(active.binding))
-                shown.setdefault(active.binding.description, pressed)
-        self._hints = [(*keys, description) for description, keys in shown.items()]
+            binding = active.binding
+            if binding.show and active.enabled and binding.id:
+                hint = Hint(binding.key, self.app.get_key_display(binding), binding.description, binding.id)
+                shown.setdefault(binding.description, hint)
+        self._hints = list(shown.values())
         self._draw()
 
     def say(self, text: str, tone: str = "strong") -> None:
@@ -95,21 +115,32 @@ class Bar(Lines):
         self.show(lambda cells: [fit_line(self._message or self._keys(cells), cells)])
 
     def _keys(self, cells: int) -> Line:
-        spans: list[Span] = [(" ", "")]
-        for _, key, description in self._hints:
-            hint = [(key, "accent"), (f" {description}", "dim"), ("  ", "")]
-            if width(spans) + width(hint) > cells:
-                break
-            spans += hint
-        return tuple(spans)
+        self._fitting = fitting(self._hints, cells - 1)
+        return ((" ", ""), *(span for hint in self._fitting for span in hint.line))
 
     def on_click(self, event: Click) -> None:
         """Press the key under the mouse."""
         if self._message:
             return
         x = event.x - 1
-        for pressed, key, description in self._hints:
-            x -= width([(f"{key} {description}  ", "")])
+        for hint in self._fitting:
+            x -= width(hint.line)
             if x < 0:
-                self.app.simulate_key(pressed.split(",")[0])
+                if hint is not _LEFT_OUT:
+                    self.app.simulate_key(hint.pressed.split(",")[0])
                 return
+
+
+def fitting(hints: Sequence[Hint], cells: int) -> list[Hint]:
+    """The hints that fit in so many cells: help and quit always, and as many of the others as there is room for."""
+    if sum(width(hint.line) for hint in hints) <= cells:
+        return list(hints)
+    always = [hint for hint in hints if hint.id in _ALWAYS]
+    room = cells - sum(width(hint.line) for hint in (*always, _LEFT_OUT))
+    kept: list[Hint] = []
+    for hint in hints:
+        room -= 0 if hint in always else width(hint.line)
+        if room < 0:
+            break
+        kept += [] if hint in always else [hint]
+    return [*kept, _LEFT_OUT, *always]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lab.tui.feeds.status import Status
 
 TABS = (("1", "Jobs"), ("2", "Results"), ("3", "Chat"))
+_GAP: Span = ("  ", "")
 _NAMES = [name for _, name in TABS]
 
 
@@ -33,16 +34,27 @@ class Header(Lines):
 
     def __init__(self, here: str) -> None:
         super().__init__()
+        self._here = here
         self._tabs = _tabs(here)
-        self.tell(None)
+        self._status: Status | None = None
+        self._draw()
 
-    def tell(self, status: Status | None) -> None:
+    def tell(self, status: Status) -> None:
         """Show this status."""
-        self.show(lambda cells: [self._line(status, cells)])
+        self._status = status
+        self._draw()
 
-    def _line(self, status: Status | None, cells: int) -> Line:
-        tabs = width(self._tabs)
-        return (*fit_line(facts(status, cells - tabs), cells - tabs), *self._tabs)
+    def tell_typing(self, typing: bool) -> None:
+        """While the keys are letters, esc comes before the keys of the tabs."""
+        self._tabs = (("esc ", "faint"), *_tabs(self._here)) if typing else _tabs(self._here)
+        self._draw()
+
+    def _draw(self) -> None:
+        self.show(self._lines_in)
+
+    def _lines_in(self, cells: int) -> list[Line]:
+        room = cells - width(self._tabs) - width([_GAP])
+        return [(*fit_line(facts(self._status, room), room), _GAP, *self._tabs)]
 
     def on_click(self, event: Click) -> None:
         """Go to the tab under the mouse."""
@@ -70,7 +82,7 @@ def facts(status: Status | None, cells: int) -> Line:
     plural = "" if status.workers == 1 else "s"
     parts.append(((f"{status.workers} worker{plural}", "" if status.workers else "bad"),))
     parts.append(((f"{status.silent} silent", "warn"),) if status.silent else ())
-    parts.append(((f"queue {status.queue}", "dim"),))
+    parts.append(((f"{status.queue} waiting", "dim"),))
     parts += [(_gpu(gpu),) for gpu in status.gpus]
     while width(joined(parts, "   ")) > cells and len(parts) > 2:
         parts.pop(0 if parts[0][0][0] == " Persona Lab" else -1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lab.tui.format import age, aware, duration, loss, progress_bar
+from lab.tui.format import age, aware, duration, loss, ordinal, progress_bar
 from lab.tui.text import Line, one_line
 from lab.tui.widgets.table import Column, Remark, Table
 
@@ -32,29 +32,43 @@ class JobsTable(Table["JobRow"]):
     """Jobs: those that run first, then those that wait in the order they will be taken, then the ended."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
+        self._queue: dict[int, int] = {}
         super().__init__(
             _columns(now),
             key=lambda job: job.id,
-            remark=Remark(remark, first="progress", last="val"),
+            remark=Remark(lambda job: remark(job, self._queue.get(job.id, 1)), first="progress", last="val"),
             id="jobs",
         )
 
+    def tell(self, rows: Sequence[JobRow], queue: dict[int, int]) -> None:
+        """Show these jobs; `queue` is the place of those that are READY."""
+        self._queue = queue
+        self.fill(rows)
 
-def arranged(jobs: Iterable[JobRow], words: str) -> list[JobRow]:
-    """The jobs that have every one of the words, in the order of the table."""
+
+def arranged(jobs: Iterable[JobRow], words: str, study: str = "") -> list[JobRow]:
+    """The jobs, of one study if named, that have every one of the words, in the order of the table."""
     wanted = words.lower().split()
-    found = [job for job in jobs if all(word in _said(job) for word in wanted)] if wanted else jobs
-    return sorted(found, key=_place)
+    found = [job for job in jobs if not study or study in job.studies]
+    return sorted((job for job in found if all(word in _said(job) for word in wanted)), key=_place)
 
 
-def remark(job: JobRow) -> Line:
+def queue_places(jobs: Iterable[JobRow]) -> dict[int, int]:
+    """Job → its place among those that are READY: 1 for the one that is taken next."""
+    ready = sorted((job for job in jobs if job.state == "READY"), key=_place)
+    return {job.id: place for place, job in enumerate(ready, start=1)}
+
+
+def remark(job: JobRow, place: int) -> Line:
     """What a job that is not running says instead of its progress; nothing if it runs or has succeeded."""
     if job.state in ("FAILED", "DEAD"):
         return ((one_line(job.error or "no reason was given"), "bad"),)
     if job.state == "BLOCKED":
         return ((f"waits for {', '.join(map(str, job.waits_for))}{_priority(job)}", "dim"),)
     if job.state == "READY":
-        return ((f"{one_line(job.note) or 'next in line'}{_priority(job)}", "dim"),)
+        line = "next in line" if place == 1 else f"{ordinal(place)} in line"
+        note = f" · {one_line(job.note)}" if job.note else ""
+        return ((f"{line}{note}{_priority(job)}", "dim"),)
     if job.state == "RETRY_WAIT":
         return ((f"tries again: {one_line(job.error or '')}", "warn"),)
     if job.state in ("CANCELLED", "SKIPPED"):
@@ -75,7 +89,8 @@ def _place(job: JobRow) -> tuple[int, float, int]:
 
 
 def _said(job: JobRow) -> str:
-    return f"{job.id} {job.kind} {job.method} {job.state} {job.device} {job.owner} {job.error}".lower()
+    studies = " ".join(job.studies)
+    return f"{job.id} {job.kind} {job.method} {job.state} {job.device} {job.owner} {job.error} {studies}".lower()
 
 
 def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
@@ -83,16 +98,16 @@ def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
         return lambda job, _: ((value(job), tone),)
 
     return [
-        Column("id", 4, text(lambda job: str(job.id), "dim"), right=True),
-        Column("kind", 8, text(lambda job: job.kind)),
-        Column("method", 12, text(lambda job: job.method, "strong"), grows=True),
+        Column("id", 4, text(lambda job: str(job.id), "dim"), right=True, stays=True),
+        Column("kind", 8, text(lambda job: job.kind), stays=True),
+        Column("method", 12, text(lambda job: job.method, "strong"), grows=True, stays=True),
         Column("state", 10, _state),
         Column("progress", 12, _progress),
         Column("eta", 6, text(_eta), right=True, rank=1),
         Column("device", 10, text(_device, "dim"), rank=6, grows=True),
-        Column("step", 9, text(_step), right=True, rank=5),
         Column("loss", 6, text(lambda job: loss(job.loss)), right=True, rank=2),
         Column("val", 6, text(lambda job: loss(job.val_loss)), right=True),
+        Column("study", 12, text(lambda job: ", ".join(job.studies), "dim"), rank=8, grows=True),
         Column("tries", 5, _tries, right=True, rank=7),
         Column("age", 4, text(lambda job: age(job.created_at, now()), "dim"), right=True, rank=3),
     ]  # fmt: skip
@@ -116,12 +131,6 @@ def _eta(job: JobRow) -> str:
 def _device(job: JobRow) -> str:
     host = (job.owner or "").split(":", maxsplit=1)[0]
     return f"{job.device or ''} {host}".strip()
-
-
-def _step(job: JobRow) -> str:
-    if job.step is None:
-        return ""
-    return f"{job.step}/{job.total_steps}" if job.total_steps else str(job.step)
 
 
 def _tries(job: JobRow, cells: int) -> Line:

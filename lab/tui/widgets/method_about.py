@@ -32,7 +32,7 @@ def method_about(method: MethodResult, about: str, lowest: float | None, cells: 
 
 
 def _goal(text: str, met: bool) -> Line:
-    return (("● " if met else "○ ", "good" if met else "dim"), (text, "" if met else "dim"))
+    return (("● " if met else "✗ ", "good" if met else "bad"), (text, ""))
 
 
 def _more(method: MethodResult) -> list[Line]:
@@ -40,7 +40,8 @@ def _more(method: MethodResult) -> list[Line]:
     versus = method.vs_unified
     if versus is not None:
         worst = f"{one_line(versus.worst_persona)} {signed(versus.worst)}"
-        lines.append((("loses most: ", "dim"), (worst, "bad" if versus.worst < 0 else "")))
+        verb = "loses most" if versus.worst < 0 else "gains least"
+        lines.append(((f"{verb}: ", "dim"), (worst, "bad" if versus.worst < 0 else "")))
     for name, label in (("token_nll", "token NLL"), ("length_ratio", "length ratio")):
         if found := method.metrics.get(name):
             lines.append(((f"{label} ", "dim"), (fraction(found.mean), ""), (_interval(found), "dim")))

@@ -34,16 +34,19 @@ class MethodsTable(Table["MethodResult"]):
 
 
 def criteria(method: MethodResult, lowest: float | None) -> list[tuple[str, bool]]:
-    """The four criteria of success, each with whether the method meets it."""
+    """The four criteria of success, each said as it is with this method, and whether it meets it."""
     versus, mean = method.vs_unified, method.metrics[MAIN].mean
     if versus is None or lowest is None:
         return []
-    better = versus.difference > 0
+    better = "better" if versus.difference > 0 else "worse" if versus.difference < 0 else "no different"
     return [
-        (f"improves {percent(versus.improved)} of personas (> {percent(IMPROVED)})", versus.improved > IMPROVED),
-        (f"mean similarity {fraction(mean)} (> {fraction(MEAN, 2)})", mean > MEAN),
-        (f"no persona below {fraction(LOWEST, 2)} (lowest {fraction(lowest)})", lowest >= LOWEST),
-        (f"better with p {p_value(versus.p_holm)} (< {fraction(P, 2)})", better and versus.p_holm < P),
+        (f"improves {percent(versus.improved)} of personas (goal > {percent(IMPROVED)})", versus.improved > IMPROVED),
+        (f"mean similarity {fraction(mean)} (goal > {fraction(MEAN, 2)})", mean > MEAN),
+        (f"lowest persona {fraction(lowest)} (goal ≥ {fraction(LOWEST, 2)})", lowest >= LOWEST),
+        (
+            f"{better}, p {p_value(versus.p_holm)} (goal: better, p < {fraction(P, 2)})",
+            versus.difference > 0 and versus.p_holm < P,
+        ),
     ]
 
 
@@ -68,22 +71,18 @@ def _columns(lowest: dict[str, float], scale: tuple[float, float]) -> list[Colum
         tone = "second" if method.vs_unified is None else "good" if method.vs_unified.difference > 0 else "bad"
         return ((interval_bar(found.mean, low, high, scale, cells), tone),)
 
-    def worst(method: MethodResult, _: int) -> Line:
-        value = lowest.get(method.name)
-        return ((fraction(value), "bad" if value is not None and value < LOWEST else ""),)
-
     def circles(method: MethodResult, _: int) -> Line:
         met = criteria(method, lowest.get(method.name))
         return tuple(("●" if yes else "○", "good" if yes else "dim") for _, yes in met)
 
     return [
-        Column("method", 14, lambda method, _: ((one_line(method.name), "strong"),), grows=True),
+        Column("method", 14, lambda method, _: ((one_line(method.name), "strong"),), grows=True, stays=True),
         Column("sim", 5, _metric(MAIN), right=True),
-        Column("95% interval", 12, interval, grows=True),
+        Column("interval", 10, interval, grows=True),
         Column("Δ unified", 20, _difference),
         Column("p (Holm)", 8, _versus(lambda v: p_value(v.p_holm)), right=True),
         Column("improved", 8, _versus(lambda v: percent(v.improved)), right=True, rank=2),
-        Column("worst", 5, worst, right=True, rank=6),
+        Column("worst Δ", 7, _worst, right=True, rank=6),
         Column("goal", 4, circles, rank=8),
         Column("dev F1", 6, _metric("device_f1"), right=True, rank=4),
         Column("par F1", 6, _metric("parameter_f1"), right=True, rank=5),
@@ -115,6 +114,12 @@ def _difference(method: MethodResult, _: int) -> Line:
     if versus.low is None or versus.high is None:
         return ((signed(versus.difference), tone),)
     return ((signed(versus.difference), tone), (f" [{signed(versus.low)} {signed(versus.high)}]", "dim"))
+
+
+def _worst(method: MethodResult, _: int) -> Line:
+    """The largest loss of any persona against unified."""
+    worst = method.vs_unified.worst if method.vs_unified else None
+    return ((signed(worst), "dim" if worst is None else "bad" if worst < 0 else ""),)
 
 
 def _answer_seconds(method: MethodResult, _: int) -> Line:

@@ -36,7 +36,7 @@ def _columns(reach: float) -> list[Column[PersonaResult]]:
         return () if row.difference is None else difference_bar(row.difference, reach, cells)
 
     return [
-        Column("persona", 14, lambda row, _: ((one_line(row.persona_id), "strong"),)),
+        Column("persona", 14, lambda row, _: ((one_line(row.persona_id), "strong"),), stays=True),
         Column("name", 10, lambda row, _: ((one_line(row.name), ""),), rank=2),
         Column("score", 5, lambda row, _: ((fraction(row.score), "strong"),), right=True),
         Column("unified", 7, lambda row, _: ((fraction(row.unified), "dim"),), right=True),

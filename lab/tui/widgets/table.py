@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from lab.tui.text import Line, changes, clean, fit_line, width
+from lab.tui.text import Line, Span, changes, clean, fit_line, width
 from lab.tui.tones import CURSOR, CURSOR_IN_FOCUS, mixed
 from lab.tui.widgets.lines import Lines
 
@@ -25,8 +25,9 @@ GAP = "  "
 class Column(Generic[Row]):
     """One column: its title, its width in cells and what it says about a row.
 
-    Where the terminal is too narrow for all, columns of the highest `rank` go first; rank 0 stays. A column
-    that `grows` shares what is left over.
+    Where the terminal is too narrow for all, columns of the highest `rank` go first; rank 0 goes never. What
+    has gone is on further pages, beside the columns that say which row it is (`stays`). A column that `grows`
+    shares what is left over.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Column(Generic[Row]):
     right: bool = False
     rank: int = 0
     grows: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,17 @@ class Remark(Generic[Row]):
     last: str
 
 
+Plan = list[tuple[Column[Row], int]]
+"""Columns, with the width of each in cells."""
+
+
 class Table(Lines, Generic[Row], can_focus=True):
     """Rows under a header, with a cursor that stays on its row when rows come and go."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "open", id="table.open"),
+        Binding("right", "columns(1)", "more columns", id="table.columns"),
+        Binding("left", "columns(-1)", "columns before", show=False, id="table.columns_back"),
         Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
         Binding("down,j", "move(1)", "down", show=False, id="table.down"),
         Binding("pageup", "page(-1)", "page up", show=False, id="table.page_up"),
@@ -87,7 +95,8 @@ class Table(Lines, Generic[Row], can_focus=True):
         self._key = key
         self._remark = remark
         self._rows: Sequence[Row] = ()
-        self._plan: list[tuple[Column[Row], int]] = []
+        self._pages: list[Plan[Row]] = [[]]
+        self._page = 0
         self._painted: dict[int, Line] = {}  # line of the widget → what it shows
         self.cursor = 0
 
@@ -135,13 +144,29 @@ class Table(Lines, Generic[Row], can_focus=True):
         cells = self.cells
         if not cells:
             return
-        self._plan = plan_columns(self._columns, cells)
+        pages = plan_pages(self._columns, cells)
+        if len(pages) != len(self._pages):
+            self._page = 0
+            self.call_later(self.screen.refresh_bindings)
+        self._pages = pages
         self._resize(cells, len(self._rows) + 1)
         self._show_cursor()
         for y in range(self.size.height):
             if y in self._painted:
                 for x, wide in changes(self._painted[y], self._at(y)):
                     self.refresh(Region(x, y, wide, 1))
+
+    @property
+    def _plan(self) -> Plan[Row]:
+        """The columns in sight, with the width of each."""
+        return self._pages[self._page]
+
+    @property
+    def _left_out(self) -> str:
+        """`+3 →`: so many columns are on other pages."""
+        count = len(self._columns) - len(self._plan)
+        arrow = " →" if self.can_focus else ""
+        return f" +{count}{arrow}" if count else ""
 
     def _at(self, y: int) -> Line:
         """The line at height `y` of the widget; the header never scrolls."""
@@ -151,11 +176,15 @@ class Table(Lines, Generic[Row], can_focus=True):
         return self._line(self._rows[place]) if place < len(self._rows) else ()
 
     def _header(self) -> Line:
-        parts = [
-            ((column.title.rjust(cells) if column.right else column.title.ljust(cells))[:cells], "head")
-            for column, cells in self._plan
-        ]
-        return tuple(span for part in parts for span in (part, (GAP, "")))
+        left_out = self._left_out
+        line: list[Span] = []
+        for column, cells in self._plan:
+            title = column.title.rjust(cells) if column.right else column.title.ljust(cells)
+            if left_out and not column.right and cells >= len(column.title) + len(left_out):
+                line += [(column.title, "head"), (left_out, "accent")]
+                title, left_out = title[len(column.title) + len(left_out) :], ""
+            line += [(title[:cells], "head"), (GAP, "")]
+        return tuple(line)
 
     def _line(self, row: Row) -> Line:
         remark = clean(self._remark.value(row)) if self._remark else ()
@@ -215,6 +244,16 @@ class Table(Lines, Generic[Row], can_focus=True):
         """Move the cursor by so many windows."""
         self.action_move(pages * max(self.size.height - 2, 1))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is only more to see where not all columns fit."""
+        del parameters
+        return action != "columns" or len(self._pages) > 1
+
+    def action_columns(self, pages: int) -> None:
+        """Show the columns that did not fit; after the last, the first again."""
+        self._page = (self._page + pages) % len(self._pages)
+        self._lay_out()
+
     def action_choose(self) -> None:
         """Open the row under the cursor."""
         if self.row is not None:
@@ -229,7 +268,21 @@ class Table(Lines, Generic[Row], can_focus=True):
                 self.action_choose()
 
 
-def plan_columns(columns: Sequence[Column[Row]], cells: int) -> list[tuple[Column[Row], int]]:
+def plan_pages(columns: Sequence[Column[Row]], cells: int) -> list[Plan[Row]]:
+    """All columns: first those that fit in so many cells, then page by page those that do not."""
+    pages = [plan_columns(columns, cells)]
+    shown = [column for column, _ in pages[0]]
+    stays = [column for column in columns if column.stays]
+    left = [column for column in columns if column not in shown]
+    while left:
+        page = [left.pop(0)]
+        while left and _needed([*stays, *page, left[0]]) <= cells:
+            page.append(left.pop(0))
+        pages.append(plan_columns([*stays, *page], cells))
+    return pages
+
+
+def plan_columns(columns: Sequence[Column[Row]], cells: int) -> Plan[Row]:
     """The columns that fit in so many cells, with the width of each."""
     kept = list(columns)
     while kept and _needed(kept) > cells:

@@ -1,20 +1,21 @@
-"""One column of the chat: a method's name, and the conversation with it."""
+"""The chat: the methods' names, and the conversations with them, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from lab.tui.conversation import Conversation, Exchange
+from lab.tui.conversation import Conversation, Exchange, rounds
 from lab.tui.format import digest
 from lab.tui.marks import shown
-from lab.tui.text import Line, Span, joined, one_line, wrap_spans
+from lab.tui.text import Line, Span, beside, joined, one_line, wrap_spans
 from lab.tui.widgets.lines import Lines
 
 _INDENT = 2
+_GAP = 3  # between columns
 
 
 class Said(Lines, can_focus=True):
@@ -22,10 +23,14 @@ class Said(Lines, can_focus=True):
 
 
 class Transcript(Vertical):
-    """A conversation that follows what is written."""
+    """What was said, following what is written: one method, or two side by side."""
+
+    DEFAULT_CSS = """
+    Transcript { Said { height: 1fr; padding: 0 1; } .rule { padding: 0 1; } }
+    """
 
     def compose(self) -> ComposeResult:
-        """The method, then what was said."""
+        """The methods, then what was said."""
         yield Lines(classes="rule")
         yield Said(follow=True)
 
@@ -34,24 +39,51 @@ class Transcript(Vertical):
         """What was said."""
         return self.query_one(Said)
 
-    def tell(self, conversation: Conversation, about: str) -> None:
-        """Show this conversation."""
-        title: Line = ((f" {one_line(conversation.method)}", "strong"), (f"  {one_line(about)}", "dim"))
-        self.query_one(".rule", Lines).show(lambda _: [title])
-        self.said.show(lambda cells: conversation_lines(conversation, cells))
+    def tell(self, conversations: Sequence[Conversation], abouts: Mapping[str, str]) -> None:
+        """Show these conversations; `abouts` says what their methods are."""
+        titles: list[Line] = [
+            ((one_line(one.method), "strong"), (f"  {one_line(abouts.get(one.method, ''))}", "dim"))
+            for one in conversations
+        ]
+        # The column of the scroll bar below is left free, so that the columns stand under their names.
+        self.query_one(".rule", Lines).show(lambda cells: _columns([[title] for title in titles], cells - 1))
+        self.said.show(lambda cells: said_lines(conversations, cells))
 
 
-def conversation_lines(conversation: Conversation, cells: int) -> list[Line]:
-    """Everything that was said, in so many cells."""
+def said_lines(conversations: Sequence[Conversation], cells: int) -> list[Line]:
+    """Every question once, and below it the answers side by side; one answer alone across the width."""
     lines: list[Line] = []
-    for exchange in conversation.exchanges:
-        lines += [*_exchange(exchange, cells), ()]
+    for asked in rounds(conversations):
+        there = [exchange for exchange in asked if exchange is not None]
+        lines += _question(there[0].question, cells)
+        if len(there) == len(asked):
+            wide = _wide(len(there), cells)
+            lines += _columns([_answer(exchange, wide) for exchange in there], cells)
+        else:
+            place = asked.index(there[0])
+            lines.append(((f"{one_line(conversations[place].method)} alone was asked", "dim"),))
+            lines += _answer(there[0], cells)
+        lines.append(())
     return lines
 
 
-def _exchange(exchange: Exchange, cells: int) -> list[Line]:
-    rows = wrap_spans([(exchange.question, "accent")], cells - 5)
-    lines: list[Line] = [(("you  " if number == 0 else "     ", "dim"), *row) for number, row in enumerate(rows)]
+def _columns(blocks: Sequence[list[Line]], cells: int) -> list[Line]:
+    wide = _wide(len(blocks), cells)
+    return beside([(block, wide) for block in blocks]) if len(blocks) > 1 else list(*blocks)
+
+
+def _wide(columns: int, cells: int) -> int:
+    """The cells of one of so many columns."""
+    return (cells - _GAP * (columns - 1)) // max(columns, 1)
+
+
+def _question(question: str, cells: int) -> list[Line]:
+    rows = wrap_spans([(question, "accent")], cells - 5)
+    return [(("you  " if number == 0 else "     ", "dim"), *row) for number, row in enumerate(rows)]
+
+
+def _answer(exchange: Exchange, cells: int) -> list[Line]:
+    lines: list[Line] = []
     if exchange.text:
         cursor: list[Span] = [] if exchange.ended else [("▌", "accent")]
         lines += wrap_spans([(exchange.text, ""), *cursor], cells)

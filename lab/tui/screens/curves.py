@@ -1,0 +1,54 @@
+"""What the screens with a job's curve share: whose curve it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from textual import work
+
+from lab.errors import LabError
+from lab.tui.screens.base import LabScreen
+
+View = TypeVar("View")
+
+
+class CurveScreen(LabScreen[View]):
+    """Goes through the curves of a job: the mean over its groups, then each group's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.group = ""  # whose curve is shown; "": the mean over groups
+        self._groups: list[str] = []
+
+    @property
+    def shown_job(self) -> int | None:
+        """Whose curves they are."""
+        raise NotImplementedError
+
+    def forget_groups(self) -> None:
+        """Another job is shown."""
+        self._groups, self.group = [], ""
+
+    @work(exclusive=True, group="groups")
+    async def action_group(self, by: int) -> None:
+        """The curve of the next group; after the last, the mean over groups again."""
+        job = self.shown_job
+        if job is None:
+            return
+        if not self._groups:
+            try:
+                self._groups = await asyncio.to_thread(_curve_groups, job)
+            except LabError as error:
+                self.bar.say(str(error), "bad")
+        choices = ["", *self._groups]
+        self.group = choices[(choices.index(self.group) + by) % len(choices)]
+        if not self._groups:
+            self.bar.say("this job has one curve only")
+        self.lab.poke()
+
+
+def _curve_groups(job: int) -> list[str]:
+    from lab.tui import acts
+
+    return acts.curve_groups(job)

@@ -1,0 +1,81 @@
+"""One job in full: what it is, how far it is, its curve and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from lab.tui.screens.curves import CurveScreen
+from lab.tui.screens.log import LogScreen
+from lab.tui.text import one_line
+from lab.tui.widgets.about import about, how_far
+from lab.tui.widgets.job_detail import JobDetailPane
+from lab.tui.widgets.lines import Lines
+from lab.tui.widgets.log import Log
+
+if TYPE_CHECKING:
+    from lab.tui.feeds.job import JobFeed, JobView
+
+
+class JobScreen(CurveScreen["JobView"]):
+    """The page of one job."""
+
+    TAB = "jobs"
+    CSS_PATH = "job.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.pop_screen", "back", key_display="esc", id="job.back"),
+        Binding("l", "log", "log alone", id="jobs.log"),
+        Binding("g", "group(1)", "next curve", id="jobs.group"),
+        Binding("G", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
+    ]
+
+    def __init__(self, job: int, group: str) -> None:
+        super().__init__()
+        self._job = job
+        self.group = group
+        self._feed: JobFeed | None = None
+
+    def body(self) -> ComposeResult:
+        """What the job is, then its curve beside its log."""
+        yield Lines(id="job-title", classes="rule")
+        yield Lines(id="about")
+        yield JobDetailPane(words=False)
+
+    def on_mount(self) -> None:
+        """Keys scroll the log."""
+        self.query_one(Log).focus()
+
+    @property
+    def shown_job(self) -> int:
+        """The job of this page."""
+        return self._job
+
+    def want(self) -> Callable[[], JobView]:
+        """The job as it is now."""
+        return partial(self._read, self._job, self.group)
+
+    def _read(self, job: int, group: str) -> JobView:
+        from lab.tui.feeds.job import JobFeed
+
+        if self._feed is None:
+            self._feed = JobFeed(chart_seconds=self.lab.chart_seconds)
+        return self._feed.read(job, group)
+
+    def tell(self, view: JobView) -> None:
+        """Show what was read."""
+        detail = view.detail
+        job = detail.row
+        title = f" {job.id} {job.kind} {one_line(job.method)}  {job.state}  "
+        self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
+        panel = self.query_one("#about", Lines)
+        panel.styles.height = len(about(detail, panel.cells))
+        panel.show(lambda cells: about(detail, cells))
+        self.query_one(JobDetailPane).tell(view)
+
+    def action_log(self) -> None:
+        """The log alone, as high as the terminal."""
+        self.app.push_screen(LogScreen(self._job))
