@@ -134,7 +134,7 @@ async def test_a_condition_that_is_not_met_does_not_read_as_met(data: Path) -> N
         await pilot.press("2")
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         screen = shown(pilot)
-        assert "✗ worse, p <.001 (goal: better, p < .05)" in screen
+        assert "✗ worse: p <.001 (goal: better, p < .05)" in screen
         assert "● better" not in screen
 
 

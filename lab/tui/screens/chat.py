@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import DescendantBlur, DescendantFocus
 from textual.widgets import Input
 
 from lab.errors import LabError
@@ -76,7 +77,9 @@ class ChatScreen(LabScreen["ChatView"]):
         """Ready to write."""
         self.prompt.focus()
 
-    def on_descendant_focus(self) -> None:
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def keys_go_elsewhere(self) -> None:
         """Other keys work now."""
         self.refresh_bindings()
         self.query_one(Header).tell_typing(self.prompt.has_focus)

@@ -104,9 +104,11 @@ class ResultsScreen(LabScreen["ResultsView"]):
             self.query_one(Dialogues).tell(view.turns)
         self.query_one("#where", Lines).show(lambda cells: [fit_line(_where(view), cells)])
         switcher = self.query_one("#levels", ContentSwitcher)
+        content = self.query_one(f"#{level}")
         if switcher.current != f"level-{level}" or self.focused is None:
             switcher.current = f"level-{level}"
-            self.query_one(f"#{level}").focus()
+            if content.display:
+                content.focus()
 
     def _tell_methods(self, view: ResultsView) -> None:
         table = self.query_one(MethodsTable)

@@ -38,15 +38,15 @@ def criteria(method: MethodResult, lowest: float | None) -> list[tuple[str, bool
     versus, mean = method.vs_unified, method.metrics[MAIN].mean
     if versus is None or lowest is None:
         return []
-    better = "better" if versus.difference > 0 else "worse" if versus.difference < 0 else "no different"
+    met = versus.difference > 0 and versus.p_holm < P
+    better = (
+        "better" if met else "better, but" if versus.difference > 0 else "worse:" if versus.difference < 0 else "even:"
+    )
     return [
         (f"improves {percent(versus.improved)} of personas (goal > {percent(IMPROVED)})", versus.improved > IMPROVED),
         (f"mean similarity {fraction(mean)} (goal > {fraction(MEAN, 2)})", mean > MEAN),
         (f"lowest persona {fraction(lowest)} (goal ≥ {fraction(LOWEST, 2)})", lowest >= LOWEST),
-        (
-            f"{better}, p {p_value(versus.p_holm)} (goal: better, p < {fraction(P, 2)})",
-            versus.difference > 0 and versus.p_holm < P,
-        ),
+        (f"{better} p {p_value(versus.p_holm)} (goal: better, p < {fraction(P, 2)})", met),
     ]
 
 
@@ -78,7 +78,7 @@ def _columns(lowest: dict[str, float], scale: tuple[float, float]) -> list[Colum
     return [
         Column("method", 14, lambda method, _: ((one_line(method.name), "strong"),), grows=True, stays=True),
         Column("sim", 5, _metric(MAIN), right=True),
-        Column("interval", 10, interval, grows=True),
+        Column("95% interval", 12, interval, grows=True),
         Column("Δ unified", 20, _difference),
         Column("p (Holm)", 8, _versus(lambda v: p_value(v.p_holm)), right=True),
         Column("improved", 8, _versus(lambda v: percent(v.improved)), right=True, rank=2),

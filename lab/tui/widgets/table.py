@@ -247,7 +247,7 @@ class Table(Lines, Generic[Row], can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is only more to see where not all columns fit."""
         del parameters
-        return action != "columns" or len(self._pages) > 1
+        return action != "columns" or (len(self._pages) > 1 and bool(self._rows))
 
     def action_columns(self, pages: int) -> None:
         """Show the columns that did not fit; after the last, the first again."""
