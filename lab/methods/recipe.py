@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -24,11 +26,14 @@ class AdapterRef:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Frozen base + ordered adapters."""
+    """Frozen base + ordered adapters + text about the user + the user's own older dialogues."""
 
     base: str
     adapters: tuple[AdapterRef, ...] = ()
     weights: str = ""  # fingerprint of a base that is a folder
+    prompt: str = "none"  # what `about` was made from: none | description | preferences
+    about: str = ""  # goes into the system message
+    retrieve: Mapping[str, Any] | None = None  # k, by and show, as a method declares them
 
 
 RecipeBook = dict[str, Recipe]

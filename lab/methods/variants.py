@@ -18,7 +18,7 @@ def spread_lists(name: str, declaration: Mapping[str, Any]) -> dict[str, dict[st
         method = {key: dict(part) if isinstance(part, Mapping) else part for key, part in declaration.items()}
         for (path, _), value in zip(lists, values, strict=True):
             (method if len(path) == 1 else method[path[0]])[path[-1]] = value
-        marks = [f"{path[-1]}{_word(value)}" for (path, _), value in zip(lists, values, strict=True)]
+        marks = [_mark(path[-1], value) for (path, _), value in zip(lists, values, strict=True)]
         found["-".join([name, *marks])] = method
     return found
 
@@ -31,6 +31,6 @@ def _lists(declaration: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], li
                 yield path, value
 
 
-def _word(value: Any) -> str:
-    """A value as part of a name."""
-    return f"{value:g}" if isinstance(value, float) else f"-{value}" if isinstance(value, str) else str(value)
+def _mark(key: str, value: Any) -> str:
+    """A setting as part of a name."""
+    return value if isinstance(value, str) else f"{key}{value}"

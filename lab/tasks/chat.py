@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.errors import LabError
-from lab.methods.prompt import to_messages
 from lab.methods.recipe import Recipe, read_book
 from lab.metrics.actions import parse_actions
 from lab.models.answer import Row
@@ -14,6 +14,7 @@ from lab.models.stream import stream
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.messages import Done
+from lab.tasks.prompting import Prompter
 
 
 def run(context: JobContext) -> Done:
@@ -22,7 +23,9 @@ def run(context: JobContext) -> Done:
     recipe = _recipe(context)
     began = time.monotonic()
     server = warm.resident(context, [recipe])
-    row = Row(to_messages(spec["context"], spec["messages"]), warm.stack(recipe))
+    prompter = Prompter(context)
+    messages = prompter.messages(recipe, spec["persona"], spec["context"], spec["messages"], datetime.now(UTC))
+    row = Row(messages, warm.stack(recipe))
     text, first, pieces = "", None, 0
     for piece in stream(server, row, spec["max_new_tokens"], context.should_stop):
         first = first if first is not None else time.monotonic() - began

@@ -22,8 +22,9 @@ from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
-from lab.tasks.material import Material, chat_messages, material
+from lab.tasks.material import Material, material
 from lab.tasks.messages import Done, Progress
+from lab.tasks.prompting import Prompter
 
 _ANSWERS = "answers.jsonl"
 _SHARE_OF_ANSWERS = 0.9  # of the job's time; the rest is scoring
@@ -55,7 +56,7 @@ def run(context: JobContext) -> Done:
     given = material(context)
     book = read_book(context.needed("book"))
     server = warm.resident(context, list(book.values()))
-    turns = _turns(given, book, context.spec["split"])
+    turns = _turns(given, Prompter(context, given), book, context.spec["split"])
     answers = _answer(context, server, book, turns)
     context.progress(Progress(progress=_SHARE_OF_ANSWERS, step=len(turns), total_steps=len(turns), note="scoring"))
     predictions = _score(context, server, book, turns, answers.texts)
@@ -70,13 +71,13 @@ def run(context: JobContext) -> Done:
     return Done("", result, _persona_scores(predictions))
 
 
-def _turns(given: Material, book: RecipeBook, part: str) -> list[_Turn]:
+def _turns(given: Material, prompter: Prompter, book: RecipeBook, part: str) -> list[_Turn]:
     found = []
     for persona in given.personas:
         if persona not in book:
             continue
         for dialogue in given.dialogues(persona, part):
-            messages = chat_messages(dialogue)
+            messages = prompter.dialogue(book[persona], dialogue)
             found += [
                 _Turn(
                     f"{dialogue.dialogue_id}:{index}",
@@ -112,8 +113,11 @@ class _Answers:
 
     def _restore(self, folder: Path | None) -> None:
         if folder is not None and (folder / _ANSWERS).exists():
-            kept = orjson.loads((folder / _ANSWERS).read_bytes())
-            self.texts, self.seconds = kept["texts"], kept["seconds"]
+            try:
+                kept = orjson.loads((folder / _ANSWERS).read_bytes())
+                self.texts, self.seconds = kept["texts"], kept["seconds"]
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                self._context.log(f"the answers so far cannot be read ({error}); they are given anew")
             self._earlier = len(self.texts) / max(len(self._turns), 1)
 
     def waiting(self) -> list[_Turn]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from lab.data.load import load
 from lab.data.split import Split, split_by_time
 from lab.data.types import Dataset, Dialogue
-from lab.methods.prompt import Messages, to_messages
 from lab.tasks.context import JobContext
 
 
@@ -30,14 +31,15 @@ class Material:
 
 
 def material(context: JobContext) -> Material:
-    """Load what the job's spec names."""
+    """Load what the job's spec names; the next job of the same data finds it there."""
     spec = context.spec
-    dataset = load(str(context.dataset))
-    dataset = dataset.take(spec["personas"] or len(dataset.personas), spec["dialogues"])
-    return Material(dataset, split_by_time(dataset, tuple(spec["shares"])))
+    return _material(context.dataset, spec["personas"], spec["dialogues"], tuple(spec["shares"]))
 
 
-def chat_messages(dialogue: Dialogue) -> Messages:
-    """A whole dialogue as the model sees it; the system message that it begins with is at index 0."""
-    turns = [{"role": message.role, "content": message.content} for message in dialogue.messages]
-    return to_messages(dialogue.context, turns)
+@lru_cache(maxsize=1)
+def _material(
+    folder: Path, personas: int | None, dialogues: int | None, shares: tuple[float, float, float]
+) -> Material:
+    dataset = load(str(folder))
+    dataset = dataset.take(personas or len(dataset.personas), dialogues)
+    return Material(dataset, split_by_time(dataset, shares))

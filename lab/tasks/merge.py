@@ -33,7 +33,7 @@ class Mix:
 
 def run(context: JobContext) -> Done:
     """Merge; the artifact holds `adapters/NNNN/` in PEFT's format and `recipes.json`."""
-    how = Merge(**context.spec["merge"], of="-")
+    how = Merge(**context.spec["merge"], of="any")
     book = read_book(context.needed("of"))
     clusters = read_clusters(context.needed("clusters"))
     scores = context.input("scores")

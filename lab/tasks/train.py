@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lab.data.types import Dialogue
 from lab.errors import LabError
 from lab.methods.declare import Lora, Training
-from lab.methods.recipe import RecipeBook, read_book
+from lab.methods.recipe import AdapterRef, RecipeBook
 from lab.models.base import BaseModel
 from lab.models.batching import Example
 from lab.models.chat_template import encode_dialogue
 from lab.models.checkpoint import StaleCheckpointError
-from lab.models.lora import Adapter, LoraConfig, named_targets
+from lab.models.lora import Adapter, LoraConfig, concatenate, named_targets
 from lab.models.peft_format import load_peft
 from lab.models.train import train_groups
 from lab.models.training import GroupData, LearnedConfig, Stopped, TrainConfig, TrainSummary
@@ -24,8 +25,10 @@ from lab.tasks import warm
 from lab.tasks.cluster import read_clusters
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.manifest import CHECKPOINT_FOLDER
-from lab.tasks.material import Material, chat_messages, material
+from lab.tasks.material import Material, material
 from lab.tasks.messages import Done, Progress
+from lab.tasks.prompting import Prompter
+from lab.tasks.recipes import begun, book_under, with_prompt
 from lab.tasks.train_shelf import EVERYONE, Shelf
 from lab.tasks.train_watch import Watcher
 from lab.tasks.tuning import label, settings, spread
@@ -37,11 +40,20 @@ def run(context: JobContext) -> Done:
     base = warm.base_model(context)
     given = material(context)
     members = _members(context, given)
-    under = _frozen_book(context)
+    under = book_under(context)
+    recipes = {p: with_prompt(context, given, p, begun(context, under, p)) for p in given.personas}
+    reader = _Reader(
+        base, given, Prompter(context, given), recipes, min(spec["training"]["max_length"], base.context_length)
+    )
     context.progress(Progress(note="reading dialogues"))
-    training, learned, sweep = Training(**spec["training"]), _learned(base, spec), spec.get("sweep", {})
+    learned, sweep = _learned(base, spec), spec.get("sweep", {})
     own = [
-        _group(base, given, name, personas, training, _under(context, under, personas))
+        GroupData(
+            name,
+            reader.examples(personas, "train"),
+            reader.examples(personas, "val"),
+            under=_under(context, under, personas),
+        )
         for name, personas in members.items()
     ]
     lora = learned if isinstance(learned, LoraConfig) else None
@@ -73,7 +85,7 @@ def run(context: JobContext) -> Done:
     tried = shelf.choose(list(members), [group.name for group in own if group.val], sweep) if sweep else []
     if tried:
         context.progress(Progress(val_loss=tried[0].val_loss))  # of what is kept, not of all that was tried
-    parameters = shelf.write_book(members, tried[0].setting if tried else {}, under)
+    parameters = shelf.write_book(members, tried[0].setting if tried else {}, recipes)
     for one in tried:
         context.log(f"{label('mean val loss', one.setting)}: {one.val_loss:.4f}")
     context.log(
@@ -109,18 +121,25 @@ def _members(context: JobContext, given: Material) -> dict[str, list[str]]:
     return {persona: [persona] for persona in given.personas}
 
 
-def _group(
-    base: BaseModel, given: Material, name: str, personas: list[str], training: Training, under: Adapter | None
-) -> GroupData:
-    """A group's own personas' train dialogues, and their val dialogues to choose the best step by."""
+@dataclass(frozen=True)
+class _Reader:
+    """Dialogues as the model sees them in training: with the prompts that their personas are served with."""
 
-    def examples(part: str) -> list[Example]:
-        length = min(training.max_length, base.context_length)
-        dialogues = [dialogue for persona in personas for dialogue in given.dialogues(persona, part)]
-        encoded = ((d.dialogue_id, encode_dialogue(base.tokenizer, chat_messages(d), length)) for d in dialogues)
-        return [Example(np.asarray(tokens.ids), np.asarray(tokens.supervised), key) for key, tokens in encoded]
+    base: BaseModel
+    given: Material
+    prompter: Prompter
+    recipes: RecipeBook
+    length: int  # tokens; longer dialogues lose their oldest messages
 
-    return GroupData(name, examples("train"), examples("val"), under=under)
+    def examples(self, personas: list[str], part: str) -> list[Example]:
+        """A group's own personas' dialogues of train, or of val to choose the best step by."""
+        dialogues = [dialogue for persona in personas for dialogue in self.given.dialogues(persona, part)]
+        return [self._example(dialogue, training=part == "train") for dialogue in dialogues]
+
+    def _example(self, dialogue: Dialogue, *, training: bool) -> Example:
+        messages = self.prompter.dialogue(self.recipes[dialogue.persona_id], dialogue, training=training)
+        tokens = encode_dialogue(self.base.tokenizer, messages, self.length)
+        return Example(np.asarray(tokens.ids), np.asarray(tokens.supervised), dialogue.dialogue_id)
 
 
 def _learned(base: BaseModel, spec: dict[str, Any]) -> LearnedConfig:
@@ -145,21 +164,22 @@ def _config(context: JobContext) -> TrainConfig:
     )
 
 
-def _frozen_book(context: JobContext) -> RecipeBook:
-    folder = context.input("under")
-    return read_book(folder) if folder else {}
-
-
 def _under(context: JobContext, book: RecipeBook, personas: list[str]) -> Adapter | None:
-    """What the group's personas are served by already; it must be the same for all of them."""
+    """What the group's personas are served by already, as one adapter; it must be the same for all of them."""
     if not book:
         return None
     stacks = {book[persona].adapters for persona in personas}
-    if len(stacks) > 1 or len(next(iter(stacks))) > 1:
-        raise LabError("training on top of a method needs one frozen adapter for all personas of a group.")
-    for reference in stacks.pop():
-        adapter = load_peft(context.root / reference.folder)
-        if not isinstance(adapter, Adapter):
-            raise LabError(f"nothing can be trained on top of {reference.name}: only a LoRA adapter can lie beneath.")
-        return adapter
-    return None
+    if len(stacks) > 1:
+        raise LabError("the personas of a group stand on different adapters; let each have a group of its own.")
+    (stack,) = stacks
+    adapters = [_lora(context, reference) for reference in stack]
+    if len(adapters) < 2:
+        return adapters[0] if adapters else None
+    return concatenate(adapters, [reference.weight for reference in stack])
+
+
+def _lora(context: JobContext, reference: AdapterRef) -> Adapter:
+    adapter = load_peft(context.root / reference.folder)
+    if not isinstance(adapter, Adapter):
+        raise LabError(f"nothing can be trained on top of {reference.name}: only LoRA adapters can lie beneath.")
+    return adapter

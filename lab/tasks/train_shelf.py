@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from lab.errors import LabError
-from lab.methods.recipe import AdapterRef, Recipe, RecipeBook, write_book
+from lab.methods.recipe import AdapterRef, RecipeBook, write_book
 from lab.models.peft_format import save_peft
 from lab.models.training import GroupResult
 from lab.tasks.context import JobContext
@@ -58,17 +59,17 @@ class Shelf:
                 shutil.rmtree(self._folders[label(name, other.setting)])
         return tried
 
-    def write_book(self, members: Mapping[str, Sequence[str]], setting: Mapping[str, object], under: RecipeBook) -> int:
-        """Write the recipe book of the groups under this setting; returns how many weights it names."""
+    def write_book(
+        self, members: Mapping[str, Sequence[str]], setting: Mapping[str, object], recipes: RecipeBook
+    ) -> int:
+        """Put each group's adapter under this setting on top of its personas' recipes; returns how many weights."""
         book: RecipeBook = {}
-        spec = self._context.spec
         method = self._context.assignment.method
         for name, personas in members.items():
             group = label(name, dict(setting))
             shown = method if name == EVERYONE else f"{method}/{name}"
             reference = AdapterRef(shown, self._context.relative(self._folders[group]), self._digests[group])
             for persona in personas:
-                below = under[persona].adapters if under else ()
-                book[persona] = Recipe(spec["base"], (*below, reference), spec.get("weights", ""))
+                book[persona] = replace(recipes[persona], adapters=(*recipes[persona].adapters, reference))
         write_book(book, self._context.folder)
         return sum(self._parameters[label(name, dict(setting))] for name in members)

@@ -31,8 +31,8 @@ sweep = {{ learning_rate = [1e-5, 5e-3], rank = [2, 4], seed = [0, 1] }}
 
 @pytest.fixture(scope="module")
 def study(shell):
-    """Three generated personas under all methods, run to the end once for all tests of this module."""
-    shell.ok("data", "generate", "people", "--personas", "3", "--dialogues", "8", "--seed", "3")
+    """Eight generated personas under all methods, run to the end once for all tests of this module."""
+    shell.ok("data", "generate", "people", "--personas", "8", "--dialogues", "8", "--seed", "3")
     save_base(shell.folder / "tiny")
     methods = ", ".join(f'"{name}"' for name in [*catalog(), "mine"])
     (shell.folder / "all.toml").write_text(STUDY.format(methods=methods))
@@ -60,15 +60,15 @@ def config(shell, adapter: dict) -> dict:
 def test_every_method_runs_and_stands_in_the_table(study):
     table = orjson.loads(study.ok("results", "all", "--json"))
     assert [method["name"] for method in table["methods"]] == [*catalog(), "mine"]
-    assert {method["n_personas"] for method in table["methods"]} == {3}
+    assert {method["n_personas"] for method in table["methods"]} == {8}
 
 
 @pytest.mark.parametrize("method", ["soft-prompt-persona", "prefix-persona"])
 def test_virtual_tokens_are_each_personas_own_on_the_frozen_unified(study, method):
     recipes = book(study, method)
     (unified,) = {recipe["adapters"][0]["digest"] for recipe in book(study, "unified").values()}
-    assert [recipe["adapters"][0]["digest"] for recipe in recipes.values()] == [unified] * 3
-    assert len({recipe["adapters"][1]["digest"] for recipe in recipes.values()}) == 3
+    assert [recipe["adapters"][0]["digest"] for recipe in recipes.values()] == [unified] * 8
+    assert len({recipe["adapters"][1]["digest"] for recipe in recipes.values()}) == 8
     for recipe in recipes.values():
         assert config(study, recipe["adapters"][1])["num_virtual_tokens"] == 10
 
@@ -81,11 +81,11 @@ def test_a_sweep_tries_every_combination_in_one_pass_and_keeps_what_was_best_on_
     assert losses == sorted(losses)
     assert "learning_rate=0.005" in tried[0]  # the other is too small to learn anything
     rank = int(tried[0].split("rank=")[1].split()[0])
-    assert "24 group(s)" in log
+    assert "64 group(s)" in log
     own = [recipe["adapters"][1] for recipe in book(study, "mine").values()]
     assert {config(study, adapter)["r"] for adapter in own} == {rank}
     folder = study.folder / "artifacts" / own[0]["folder"]
-    assert len(list(folder.parent.iterdir())) == 3, "the adapters that lost are gone"
+    assert len(list(folder.parent.iterdir())) == 8, "the adapters that lost are gone"
 
 
 @pytest.mark.parametrize("method", ["soft-prompt-persona", "prefix-persona", "mine"])

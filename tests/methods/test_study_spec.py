@@ -84,7 +84,7 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path):
         ({"metods": ["base"]}, "there is no key 'metods'; did you mean 'methods'?"),
         ({"zzz": 1}, "there is no key 'zzz'; known keys: name, data, base, methods, "),
         ({"methods": ["unifed"]}, "there is no method 'unifed'; did you mean 'unified'?"),
-        ({"methods": ["zzz"]}, "there is no method 'zzz'; known methods: base, unified, persona, "),
+        ({"methods": ["zzz"]}, "there is no method 'zzz'; known methods: base, prompt-description, "),
         ({"methods": []}, "'methods': Tuple should have at least 1 item"),
         ({"name": "a/b"}, "'name': use 1 to 80 letters, digits and . _ - with a letter or digit first, but got 'a/b'."),
         ({"method": {"a b": {"parameters": "lora"}}}, "'method.a b': use 1 to 80 letters, digits and . _ - with"),
@@ -206,10 +206,10 @@ def test_a_declaration_that_makes_no_sense_is_one_sentence(method, says):
 def test_a_list_where_one_value_is_expected_is_several_methods():
     mine = {"parameters": "none", "on": "unified", "retrieve": {"k": [1, 3], "by": ["recency", "similarity"]}}
     study = parse_study(STUDY | {"methods": ["base", "mine"], "method": {"mine": mine}}, "s.toml")
-    names = ("mine-k1-by-recency", "mine-k1-by-similarity", "mine-k3-by-recency", "mine-k3-by-similarity")
+    names = ("mine-k1-recency", "mine-k1-similarity", "mine-k3-recency", "mine-k3-similarity")
     assert study.methods == ("base", *names)
     assert [study.declared()[name].retrieve.k for name in names] == [1, 1, 3, 3]
     on_top = {"on": "mine", "parameters": "none", "prompt": "description"}
-    assert "'mine' is several methods; name one of mine-k1-by-recency, " in refused(
+    assert "'mine' is several methods; name one of mine-k1-recency, " in refused(
         {"methods": ["top"], "method": {"mine": mine, "top": on_top}}
     )
