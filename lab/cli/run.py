@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.output import console, duration, number, print_json, table
 from lab.cli.results import print_results
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
-from lab.db.tables import BROKEN, UNFINISHED, State
+from lab.db.tables import BROKEN, UNFINISHED, WAITING, State
 from lab.errors import LabError
 
 _WATCH_SECONDS = 0.5
@@ -46,19 +47,32 @@ def run(
         "dialogues": dialogues,
     }
     migrate()
+    before = list_jobs()
     row, jobs = submit(study, {key: value for key, value in overrides.items() if value is not None})
     ensure_running()
     ring()
+    left = [job for job in before if row.name in job.studies and job.id not in jobs]
     if json and not watch:
-        print_json({"study": row.name, "jobs": jobs})
+        print_json({"study": row.name, "jobs": jobs, "left": [job.id for job in left]})
         return
     if not json:
-        console.print(f"study [bold]{row.name}[/]: {len(jobs)} jobs on {row.dataset_name}, base {row.base}")
+        what = f"{len(jobs)} jobs on {row.dataset_name}, base {row.base}"
+        console.print(f"study [bold]{row.name}[/]: {escape(what)}", soft_wrap=True)
+        if left:
+            console.print(_changed(row, len(jobs), left))
     if watch:
         _watch(row, quiet=json)
         _finish(row, json)
     else:
         console.print("watch it with `lab` or `lab wait`; closing the terminal stops nothing.")
+
+
+def _changed(study: StudyRow, now: int, left: list[JobRow]) -> str:
+    """What became of the study that had this name before."""
+    waiting = {job.id for job in left if job.state in WAITING}
+    ended = sum(job.id in waiting and job.state not in UNFINISHED for job in list_jobs())
+    cancelled = f"; {ended} of these no study needs: cancelled" if ended else ""
+    return f"study {study.name} changed: {now} jobs now, {len(left)} left it{cancelled}"
 
 
 def wait(

@@ -335,6 +335,13 @@ def cancel(job_id: int) -> State | None:
         return job.state
 
 
+def drop(session: Session, job_id: int) -> None:
+    """Cancel a job that waits and that nobody needs any more, within a transaction; one that runs goes on."""
+    job = _locked(session, job_id)
+    if job is not None and job.state in WAITING:
+        _leave(session, job, State.CANCELLED, "no study needs it any more")
+
+
 def retry(job_id: int) -> State | None:
     """Try a broken job again, from its checkpoint if it has one, with what was skipped because of it.
 

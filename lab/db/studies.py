@@ -10,7 +10,7 @@ from sqlmodel import Session, col, delete, select
 
 from lab.db.engine import writing
 from lab.db.graph import unblock
-from lab.db.jobs import revive
+from lab.db.jobs import drop, revive
 from lab.db.tables import Dataset, Job, JobParent, State, Study, StudyJob
 
 _SUBMIT_LOCK = 0x1AC  # on a shared PostgreSQL
@@ -52,7 +52,8 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
       because of them waits again, just as `lab retry` would do.
 
     A study is what was last submitted under its name: it then names exactly the jobs of this plan. Jobs of
-    an earlier plan go on, and are found again by their keys when a study needs them.
+    an earlier plan that no study names any more are cancelled if they wait, and go on if they run; all are
+    found again by their keys when a study needs them.
 
     Returns:
         the ids of all jobs of the plan, in the plan's order.
@@ -66,12 +67,17 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         session.add(study)
         session.flush()
         assert study.id is not None
+        earlier = session.exec(select(StudyJob.job).where(StudyJob.study == study.id).distinct()).all()
         session.execute(delete(StudyJob).where(col(StudyJob.study) == study.id))
         ids: dict[str, int] = {}
         for job in jobs:
             ids[job.key] = _find(session, job.key, max_tries) or _insert(session, job, ids, max_tries, priority)
             for method in job.serves:
                 session.add(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
+        session.flush()
+        needed = set(session.exec(select(StudyJob.job).where(col(StudyJob.job).in_(earlier))))
+        for left in sorted(set(earlier) - needed):
+            drop(session, left)
         return [ids[job.key] for job in jobs]
 
 

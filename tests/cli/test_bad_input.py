@@ -110,3 +110,12 @@ def test_a_base_model_that_is_not_there_fails_its_jobs_with_a_sentence(shell, st
     assert "no-such-model" in said
     states = {job["kind"]: job["state"] for job in orjson.loads(shell.ok("jobs", "--json"))}
     assert states == {"train": "FAILED", "evaluate": "SKIPPED"}
+
+
+def test_another_study_under_the_same_name_says_what_left(shell, star_like):
+    (shell.folder / "shape.toml").write_text('data = "talk"\nbase = "./no-such-model"\n')
+    first = orjson.loads(shell.ok("run", "shape.toml", "--methods", "base,unified,persona", "--json"))
+    assert first["left"] == []
+    said = shell.ok("run", "shape.toml", "--methods", "base")
+    assert "study shape changed: 2 jobs now, 4 left it" in said
+    assert "changed" not in shell.ok("run", "shape.toml", "--methods", "base")

@@ -94,8 +94,25 @@ def test_a_study_names_exactly_what_was_last_submitted_under_its_name():
     old = submit(planned("old"), planned("both"))
     new = submit(planned("both"), planned("new"))
     assert named_by(1) == sorted(new)
-    assert state(old[0]) == "READY", "jobs of the earlier plan go on"
-    assert submit(planned("old"), planned("both")) == old, "and are found again by their keys"
+    assert states(old) == ["CANCELLED", "READY"], "a job of the earlier plan that nobody needs"
+    assert submit(planned("old"), planned("both")) == old, "and it is found again by its key"
+    assert states([*old, new[1]]) == ["READY", "READY", "CANCELLED"]
+
+
+def test_a_job_that_leaves_one_study_stays_for_another():
+    old = submit(*CHAIN, study="one")
+    submit(*CHAIN, study="other")
+    submit(planned("new"), study="one")
+    assert states(old) == ["READY", "BLOCKED"]
+
+
+def test_of_jobs_that_nobody_needs_one_that_runs_goes_on_and_what_waits_ends():
+    old = submit(*CHAIN, planned("waiting"), planned("below", "waiting", "evaluate"))
+    lease = claimed()
+    submit(planned("new"))
+    assert states(old) == ["RUNNING", "CANCELLED", "CANCELLED", "SKIPPED"]
+    assert succeed(lease)
+    assert states(old)[0] == "SUCCEEDED"
 
 
 def test_a_waiting_job_that_is_broken_twice_over_is_revived_once():
