@@ -124,7 +124,7 @@ def sentence(error: ValidationError, where: str) -> LabError:
     got = f", but got {first['input']!r}" if simple else ""
     says = first["msg"].removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":  # only names have a pattern
-        says = "use 1 to 80 letters, digits and . _ - with a letter or digit first"
+        says = "use 1 to 80 letters, digits and . _ + - with a letter or digit first"
     return LabError(f"{where}: '{key}': {says}{got}.")
 
 

@@ -73,6 +73,8 @@ def read_clusters(folder: Path) -> Clusters:
 
 def _behaviour(given: Material) -> NDArray[np.float64]:
     features = behaviour_features({persona: given.dialogues(persona, "train") for persona in given.personas})
+    if not features.names:
+        raise LabError("all personas behave alike as far as can be seen; cluster them by = 'description'.")
     return features.values
 
 
