@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import bench, chat, data, jobs, machine, results, run
+from lab.cli import bench, chat, data, jobs, machine, methods, results, run
 
 app = typer.Typer(
     name="lab",
@@ -17,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data", help="Import, generate, check and show data sets.")
+app.add_typer(methods.app, name="methods", help="List and explain the methods.")
 app.command()(run.run)
 app.command()(run.wait)
 app.command(name="jobs")(jobs.jobs)

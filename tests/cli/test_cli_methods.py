@@ -1,0 +1,36 @@
+"""`lab methods`: the field on one page, and what one of them would run."""
+
+from __future__ import annotations
+
+import tomllib
+
+import orjson
+
+from lab.methods.spec import Method, catalog
+
+
+def test_every_method_is_listed_with_what_it_is(shell):
+    listed = orjson.loads(shell.ok("methods", "--json"))
+    assert [method["name"] for method in listed] == list(catalog())
+    told = shell.ok("methods")
+    assert all(name in told for name in catalog())
+
+
+def test_a_method_is_shown_as_it_could_be_written_with_the_jobs_it_would_run(shell):
+    told = shell.ok("methods", "show", "anchor+delta")
+    declaration, _, jobs = told.partition("\n\n")
+    (method,) = tomllib.loads(declaration)["method"].values()
+    assert Method(**method).model_dump() == catalog()["anchor+delta"].model_dump()
+    kinds = [line.split()[1] for line in jobs.strip().splitlines()[1:]]
+    assert kinds == ["train", "cluster", "merge", "train", "evaluate"]
+
+
+def test_a_name_for_several_shows_all_of_them(shell):
+    shown = orjson.loads(shell.ok("methods", "show", "retrieval", "--json"))
+    assert list(shown["methods"]) == [f"retrieval-k{k}" for k in (0, 1, 3, 5, 10)]
+    assert sum(job["kind"] == "train" for job in shown["jobs"]) == 1, "what they stand on is trained once"
+    assert shown["jobs"][1]["after"] == [1]
+
+
+def test_an_unknown_method_is_one_sentence(shell):
+    assert "there is no method 'hybird'; did you mean 'hybrid'?" in shell.refused("methods", "show", "hybird")
