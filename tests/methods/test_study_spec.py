@@ -86,7 +86,10 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path):
         ({"methods": ["unifed"]}, "there is no method 'unifed'; did you mean 'unified'?"),
         ({"methods": ["zzz"]}, "there is no method 'zzz'; known methods: base, prompt-description, "),
         ({"methods": []}, "'methods': Tuple should have at least 1 item"),
-        ({"name": "a/b"}, "'name': use 1 to 80 letters, digits and . _ + - with a letter or digit first, but got 'a/b'."),
+        (
+            {"name": "a/b"},
+            "'name': use 1 to 80 letters, digits and . _ + - with a letter or digit first, but got 'a/b'.",
+        ),
         ({"method": {"a b": {"parameters": "lora"}}}, "'method.a b': use 1 to 80 letters, digits and . _ + - with"),
         ({"data": None}, "'data': Input should be a valid string."),
         ({"personas": 0}, "'personas': Input should be greater than or equal to 1, but got 0."),
