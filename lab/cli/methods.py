@@ -43,7 +43,7 @@ def show(name: Annotated[str, typer.Argument(help="A method's name.")], json: Js
         return
     for one in study.methods:
         text = tomli_w.dumps({"method": {one: _declaration(study.declared()[one])}})
-        console.print(Text(text.strip()), end="\n\n")
+        console.print(Text(text.strip()), end="\n\n", soft_wrap=True)
     rows = [(str(n), kind, method, ", ".join(map(str, after))) for n, (kind, method, after) in enumerate(steps, 1)]
     console.print(table(("job", "kind", "method", "after"), rows, right=("job",)))
 

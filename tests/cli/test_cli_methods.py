@@ -18,7 +18,7 @@ def test_every_method_is_listed_with_what_it_is(shell):
 
 def test_a_method_is_shown_as_it_could_be_written_with_the_jobs_it_would_run(shell):
     told = shell.ok("methods", "show", "anchor+delta")
-    declaration, _, jobs = told.partition("\n\n")
+    declaration, _, jobs = told.partition("\n\njob")
     (method,) = tomllib.loads(declaration)["method"].values()
     assert Method(**method).model_dump() == catalog()["anchor+delta"].model_dump()
     kinds = [line.split()[1] for line in jobs.strip().splitlines()[1:]]
