@@ -97,6 +97,7 @@ class Table(Lines, Generic[Row], can_focus=True):
         self._rows: Sequence[Row] = ()
         self._pages: list[Plan[Row]] = [[]]
         self._page = 0
+        self._more = False  # columns to show on other pages
         self._painted: dict[int, Line] = {}  # line of the widget → what it shows
         self.cursor = 0
 
@@ -147,8 +148,11 @@ class Table(Lines, Generic[Row], can_focus=True):
         pages = plan_pages(self._columns, cells)
         if len(pages) != len(self._pages):
             self._page = 0
-            self.call_later(self.screen.refresh_bindings)
         self._pages = pages
+        more = len(pages) > 1 and bool(self._rows)
+        if more != self._more:
+            self._more = more
+            self.call_later(self.screen.refresh_bindings)
         self._resize(cells, len(self._rows) + 1)
         self._show_cursor()
         for y in range(self.size.height):
@@ -247,7 +251,7 @@ class Table(Lines, Generic[Row], can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is only more to see where not all columns fit."""
         del parameters
-        return action != "columns" or (len(self._pages) > 1 and bool(self._rows))
+        return action != "columns" or self._more
 
     def action_columns(self, pages: int) -> None:
         """Show the columns that did not fit; after the last, the first again."""
