@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from lab.cli.output import console, first_of, print_json
+from lab.cli.output import console, first_of, marked, print_json
 from lab.db import jobs
 from lab.db.queries import Reply, StudyRow, books, get_reply, get_study
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
 from lab.report.people import Person, parsed, people, written
+from lab.tui.text import safe
 
 _POLL_SECONDS = 0.05
 
@@ -64,7 +64,7 @@ class _Partner:
 
     def tell(self) -> None:
         """One line, so that the same words asked elsewhere can be asked in the same context."""
-        console.print(f"[dim]context: {escape(written(self.context)) or 'none'}[/]", soft_wrap=True)
+        console.print(f"[dim]context: {marked(written(self.context)) or 'none'}[/]", soft_wrap=True, markup=True)
 
 
 def _person(study: StudyRow, wanted: str | None) -> Person:
@@ -77,8 +77,8 @@ def _person(study: StudyRow, wanted: str | None) -> Person:
 
 
 def _talk(partner: _Partner) -> None:
-    who = f"[bold]{escape(partner.persona)}[/] · {partner.method} · {partner.study.base}"
-    console.print(f"{who}   (an empty line leaves, Ctrl-C stops an answer)")
+    who = f"[bold]{marked(partner.persona)}[/] · {partner.method} · {marked(partner.study.base)}"
+    console.print(f"{who}   (an empty line leaves, Ctrl-C stops an answer)", markup=True)
     partner.tell()
     messages: list[dict[str, str]] = []
     while True:
@@ -101,7 +101,7 @@ def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -
     while True:
         reply = get_reply(job)
         if not quiet:
-            sys.stdout.write(reply.text[shown:])
+            sys.stdout.write(safe(reply.text[shown:]))
             sys.stdout.flush()
         shown = len(reply.text)
         if reply.state in TERMINAL:
@@ -115,5 +115,7 @@ def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -
     if not quiet:
         weights = " + ".join(f"{adapter['name']}@{adapter['digest'][:6]}" for adapter in reply.info.get("adapters", ()))
         actions = ", ".join(f"{a['device']} {a['parameter']} {a['value']}" for a in reply.info.get("actions", ()))
-        console.print(f"\n[dim]— {weights or 'the base alone'}{' · ' + actions if actions else ''}[/]")
+        console.print(
+            f"\n[dim]— {marked(weights or 'the base alone')}{marked(actions and ' · ' + actions)}[/]", markup=True
+        )
     return reply

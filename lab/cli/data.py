@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from lab.cli.output import console, first_of, print_json, table
+from lab.cli.output import console, first_of, marked, print_json, table
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def import_(
     if json:
         print_json({"name": chosen, "folder": str(folder), "digest": digest(dataset)} | _size(dataset))
         return
-    console.print(f"kept [bold]{escape(chosen)}[/]: {_size_text(dataset)} in {escape(str(folder))}")
-    console.print(f"run a study on it with `lab run --data {escape(chosen)}`.")
+    console.print(f"kept [bold]{marked(chosen)}[/]: {_size_text(dataset)} in {marked(str(folder))}", markup=True)
+    console.print(f"run a study on it with `lab run --data {marked(chosen)}`.", markup=True)
 
 
 @app.command()
@@ -67,8 +66,10 @@ def generate(
     if json:
         print_json({"folder": str(out), "digest": digest(dataset)} | _size(dataset))
         return
-    console.print(f"wrote {_size_text(dataset)} to {escape(str(out))}")
-    console.print(f"look at it with `lab data show {escape(str(out))}` and `lab data check {escape(str(out))}`.")
+    console.print(f"wrote {_size_text(dataset)} to {marked(str(out))}", markup=True)
+    console.print(
+        f"look at it with `lab data show {marked(str(out))}` and `lab data check {marked(str(out))}`.", markup=True
+    )
 
 
 @app.command()
@@ -108,9 +109,9 @@ def show(
         records = [dialogue_record(dialogue) for dialogue in dialogues]
         print_json({"persona": persona_record(found), "dialogues": records})
         return
-    console.print(_persona_panel(found))
+    console.print(_persona_panel(found), markup=True)
     for dialogue in dialogues:
-        console.print(_dialogue_panel(dialogue))
+        console.print(_dialogue_panel(dialogue), markup=True)
 
 
 def _load(source: str) -> Dataset:
@@ -147,7 +148,7 @@ def _print_check(dataset: Dataset, measures: Measures, split: Split, leaks: list
     if leaks:
         console.print(f"leakage: {len(leaks)} faults", style="red")
         for leak in leaks[:20]:
-            console.print(f"  {escape(leak)}")
+            console.print(f"  {marked(leak)}", markup=True)
     else:
         console.print("leakage: none", style="green")
     console.print(f"every line is sound: {_size_text(dataset)}")
@@ -176,13 +177,13 @@ def _persona_panel(persona: Persona) -> Panel:
     body.add_column(style="bold", max_width=24, overflow="fold")
     body.add_column()
     if persona.description:
-        body.add_row("who", escape(persona.description))
+        body.add_row("who", marked(persona.description))
     for routine in persona.routines or ():
-        label = escape(str(routine.get("name", "routine")))
-        triggers = ", ".join(str(value) for value in routine.get("triggers", {}).values())
-        body.add_row(label, escape(f"{triggers} → {_actions_text(routine.get('actions', {}))}"))
+        label = marked(str(routine.get("name", "routine")))
+        triggers = _words(routine.get("triggers", {}))
+        body.add_row(label, marked(f"{triggers} → {_actions_text(routine.get('actions', {}))}"))
     title = f"{persona.persona_id} {persona.name or ''}".strip()
-    return Panel(body, title=escape(title), title_align="left")
+    return Panel(body, title=marked(title), title_align="left")
 
 
 def _dialogue_panel(dialogue: Dialogue) -> Panel:
@@ -191,13 +192,18 @@ def _dialogue_panel(dialogue: Dialogue) -> Panel:
     body.add_column()
     context = ", ".join(str(value) for value in dialogue.context.values())
     facts = (dialogue.started_at.strftime("%Y-%m-%d %H:%M"), context, dialogue.task_type or "")
-    body.add_row("[dim]when[/]", f"[dim]{escape(' · '.join(fact for fact in facts if fact))}[/]")
+    body.add_row("[dim]when[/]", f"[dim]{marked(' · '.join(fact for fact in facts if fact))}[/]")
     styles = {"user": "cyan", "assistant": "green"}
     for message in dialogue.messages:
-        body.add_row(f"[{styles.get(message.role, 'dim')}]{message.role}[/]", escape(message.content))
+        body.add_row(f"[{styles.get(message.role, 'dim')}]{message.role}[/]", marked(message.content))
         if message.actions:
-            body.add_row("", f"[dim]{escape(_actions_text(message.actions))}[/]")
-    return Panel(body, title=escape(dialogue.dialogue_id), title_align="left")
+            body.add_row("", f"[dim]{marked(_actions_text(message.actions))}[/]")
+    return Panel(body, title=marked(dialogue.dialogue_id), title_align="left")
+
+
+def _words(triggers: Any) -> str:
+    """What sets a routine off; data may say it in any form."""
+    return ", ".join(map(str, triggers.values())) if isinstance(triggers, dict) else str(triggers)
 
 
 def _actions_text(actions: Any) -> str:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from lab.cli.base_model import source_of
-from lab.cli.output import console, print_json, table
+from lab.cli.output import console, marked, print_json, table
 from lab.db.migrate import migrate
 from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
-from lab.db.tables import UNFINISHED, State
+from lab.db.tables import UNFINISHED, State, Worker
 from lab.errors import LabError
 from lab.settings import load_settings
 
@@ -45,7 +45,7 @@ def down(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """Workers, queue and studies at a glance."""
     migrate()
-    studies, workers = list_studies(), list_workers()
+    studies, workers = list_studies(), _workers()
     if json:
         print_json(
             {
@@ -99,7 +99,9 @@ def doctor(json: Json = False) -> None:
         print_json({name: {"ok": ok, "says": says} for name, (ok, says) in found.items()})
     else:
         for name, (ok, says) in found.items():
-            console.print(f"{'[green]ok[/]  ' if ok else '[red]bad[/] '} {name:<9} {says}", soft_wrap=True)
+            console.print(
+                f"{'[green]ok[/]  ' if ok else '[red]bad[/] '} {name:<9} {marked(says)}", soft_wrap=True, markup=True
+            )
     if not all(ok for ok, _ in found.values()):
         raise typer.Exit(1)
 
@@ -137,8 +139,16 @@ def _queue() -> str:
     return (load_settings().redis_url and "answers") or "embedded, answers"
 
 
+def _workers() -> list[Worker]:
+    """Those that are alive, as far as this machine can tell."""
+    from lab.tasks.sweep import reap_local_dead
+
+    reap_local_dead()
+    return list_workers()
+
+
 def _worker() -> str:
-    workers = list_workers()
+    workers = _workers()
     if not workers:
         return "none alive (`lab up` starts one here)"
     return "; ".join(f"{worker.host} on {', '.join(worker.devices)}" for worker in workers)

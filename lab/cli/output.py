@@ -9,13 +9,21 @@ from typing import Any
 import orjson
 from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False)
+from lab.tui.text import safe
+
+console = Console(highlight=False, markup=False)  # what is printed may be anybody's words
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
 _GAP = 2  # cells between columns
 _WORDS = 14  # cells that a column of words keeps at least
+
+
+def marked(text: str) -> str:
+    """Words of others within markup of ours: nothing in them styles or drives the terminal."""
+    return escape(safe(text))
 
 
 def print_json(value: Any) -> None:
@@ -46,7 +54,7 @@ def table(
         number = name in right
         made.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in cells:
-        made.add_row(*(Text(row[name]) for name in kept))
+        made.add_row(*(Text(safe(row[name])) for name in kept))
     return made
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from lab.cli.output import console, duration, number, print_json, table
+from lab.cli.output import console, duration, marked, number, print_json, table
 from lab.db.queries import StudyRow, evaluated_splits, get_study, task_types
 from lab.errors import LabError
 from lab.report.results import MAIN_METRIC, Choice, Estimate, MethodResult, Results, Versus, as_json
@@ -57,7 +56,7 @@ def print_results(study: StudyRow, split: str, json: bool, task_type: str = "") 
         console.print(f"study {study.name} has no {split} scores yet; `lab jobs` shows how far it is.")
         return
     what = f"{found.dataset}, {found.base}, {split} split, {found.n_personas} personas"
-    console.print(f"[bold]{escape(found.study)}[/]  {escape(what)}", soft_wrap=True)
+    console.print(f"[bold]{marked(found.study)}[/]  {marked(what)}", soft_wrap=True, markup=True)
     console.print("embedding similarity, Δ: difference from unified; 95% intervals over personas")
     console.print(_against_unified(found.methods))
     for line in _below(found):

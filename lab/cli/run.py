@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
-from lab.cli.output import console, duration, number, print_json, table
+from lab.cli.output import console, duration, marked, number, print_json, table
 from lab.cli.results import print_results
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
@@ -57,7 +56,7 @@ def run(
         return
     if not json:
         what = f"{len(jobs)} jobs on {row.dataset_name}, base {row.base}"
-        console.print(f"study [bold]{row.name}[/]: {escape(what)}", soft_wrap=True)
+        console.print(f"study [bold]{row.name}[/]: {marked(what)}", soft_wrap=True, markup=True)
         if left:
             console.print(_changed(row, len(jobs), left))
     if watch:
@@ -94,7 +93,7 @@ def _watch(study: StudyRow, *, quiet: bool) -> None:
     try:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             while True:
-                jobs = list_jobs(study.id)
+                jobs = _look(study)
                 live.update(_progress_table(jobs))
                 if not _unfinished(jobs):
                     return
@@ -106,8 +105,12 @@ def _watch(study: StudyRow, *, quiet: bool) -> None:
 
 def _watch_lines(study: StudyRow, quiet: bool) -> None:
     said: dict[int, tuple[State, int]] = {}
+    told = False
     while True:
-        jobs = list_jobs(study.id)
+        jobs = _look(study)
+        if not quiet and not told and _unfinished(jobs) and not list_workers():
+            told = True
+            console.print("no worker is alive: `lab up` starts one, and the jobs go on.")
         for job in reversed(jobs):
             tenth = (job.state, int(job.progress * 4))
             if not quiet and said.get(job.id) != tenth and job.state is not State.BLOCKED:
@@ -116,6 +119,13 @@ def _watch_lines(study: StudyRow, quiet: bool) -> None:
         if not _unfinished(jobs):
             return
         time.sleep(_WATCH_SECONDS)
+
+
+def _look(study: StudyRow) -> list[JobRow]:
+    from lab.tasks.sweep import reap_local_dead
+
+    reap_local_dead()  # nobody else would tell that the only worker is gone
+    return list_jobs(study.id)
 
 
 def _unfinished(jobs: list[JobRow]) -> bool:

@@ -67,7 +67,7 @@ class Sweep:
 
     def __call__(self) -> None:
         """Look once."""
-        _reap_local_dead()
+        reap_local_dead()
         self._reap_leases()
         self._end_pauses()
         graph.settle()
@@ -96,8 +96,8 @@ def _running() -> list[_Running]:
         ]
 
 
-def _reap_local_dead() -> None:
-    """On this machine the process table tells at once which supervisors are dead."""
+def reap_local_dead() -> None:
+    """Mark the dead supervisors of this machine, whose jobs go on elsewhere: the process table tells at once."""
     running = _running()
     owners = {job.lease.owner for job in running}
     with reading() as session:

@@ -102,7 +102,7 @@ def run(context: JobContext) -> Done:
             "parameters": parameters,
             "groups": summary.groups,
             "initial_digest": summary.init_digest,
-            "sweep": [asdict(one) for one in tried],
+            "sweep": [asdict(one) | {"val_loss": one.finite} for one in tried],
         },
     )
 

@@ -47,6 +47,11 @@ class Tried:
     setting: Setting
     val_loss: float
 
+    @property
+    def finite(self) -> float | None:
+        """The val loss, or None for infinity, which JSON does not have."""
+        return self.val_loss if math.isfinite(self.val_loss) else None
+
 
 def judge(names: Sequence[str], tried: Iterable[Setting], val_loss: Mapping[str, float | None]) -> list[Tried]:
     """All settings, the best first; one under which a group has no val loss counts as infinitely bad."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.errors import LabError
-from lab.models.lora import Adapter, Factors, GroupedLinear, LoraConfig, attach, named_targets, clear, concatenate
+from lab.models.lora import Adapter, Factors, GroupedLinear, LoraConfig, attach, clear, concatenate, named_targets
 from lab.models.ragged import Runs
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import importlib
 import re
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +43,10 @@ def homes() -> Dataset:
 
     def dialogue(persona: int, number: int) -> Dialogue:
         word = f"q{persona}x{number}w"
-        said = Message("user", f"warmer please {word}"), Message("assistant", f"Setting the AC to {18 + 2 * persona} degrees, {word}.")
+        said = (
+            Message("user", f"warmer please {word}"),
+            Message("assistant", f"Setting the AC to {18 + 2 * persona} degrees, {word}."),
+        )
         at = START + timedelta(days=number, hours=persona)
         return Dialogue(f"{persona}-{number}", f"p{persona}", at, {"weather": "rainy"}, said)
 
@@ -61,7 +62,7 @@ class Fed:
 
 
 @pytest.fixture(scope="module")
-def fed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fed]:
+def fed(tmp_path_factory: pytest.TempPathFactory) -> Fed:
     """Every method of the catalogue, job by job in this process, with all that goes into the model written down."""
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("home")
@@ -104,7 +105,7 @@ def fed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fed]:
             (home / f"{number}/1").mkdir(parents=True)
             importlib.import_module(KINDS[job.kind]).run(JobContext(assignment, lambda _: None, threading.Event()))
             done[job.key] = f"{number}/1"
-    yield seen
+    return seen
 
 
 def _text(messages: Any) -> str:

@@ -1,0 +1,36 @@
+"""Words of others on the terminal: a base, an error, a persona. None of them styles, breaks or drives it."""
+
+from __future__ import annotations
+
+import orjson
+import psutil
+import pytest
+
+DATA = ("--personas", "2", "--dialogues", "6")
+ODD = "[/x][red]\x1b[31m"
+
+
+@pytest.fixture(scope="module")
+def queued(shell):
+    shell.ok("data", "generate", "people", *DATA)
+    said = shell.ok("run", "--data", "people", "--base", ODD, "--methods", "base", "--name", "odd")
+    return shell, said
+
+
+def test_brackets_and_escapes_are_printed_as_letters_or_not_at_all(queued):
+    shell, said = queued
+    for told in (said, shell.ok("status"), shell.ok("jobs"), shell.lab("wait", "odd").stdout, shell.ok("jobs")):
+        assert "\x1b" not in told
+    assert "[/x][red]" in shell.ok("status")
+
+
+def test_a_dead_worker_is_not_said_to_be_alive(queued):
+
+    shell, _ = queued
+    shell.ok("up")
+    (worker,) = orjson.loads(shell.ok("status", "--json"))["workers"]
+    process = psutil.Process(int(worker["id"].split(":")[1]))
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    assert "no worker is alive" in shell.ok("status")
+    assert "none alive" in shell.lab("doctor").stdout
