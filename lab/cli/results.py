@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from lab.cli.output import console, duration, marked, number, print_json, table
-from lab.db.queries import StudyRow, evaluated_splits, get_study, task_types
+from lab.db.queries import StudyRow, get_study
+from lab.db.scores import evaluated_splits, task_types
 from lab.errors import LabError
 from lab.report.results import MAIN_METRIC, Choice, Estimate, MethodResult, Results, Versus, as_json
 from lab.report.results import results as read_results

@@ -33,6 +33,7 @@ SECOND_CHANCES = {
     *((broken, state) for broken in BROKEN for state in (State.BLOCKED, State.READY)),
     (State.CANCELLED, State.SKIPPED),
     (State.SKIPPED, State.BLOCKED),
+    (State.SKIPPED, State.CANCELLED),  # what it waited for gets another chance, but no study needs it any more
 }
 
 

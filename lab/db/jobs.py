@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
 from lab.db import graph
-from lab.db.engine import reading, writing
+from lab.db.engine import writing
 from lab.db.tables import (
     BROKEN,
     TERMINAL,
@@ -32,7 +32,6 @@ from lab.db.tables import (
 )
 
 CRASH_CAP = 3
-LOST = "lost:"  # begins the key of a job whose artifact is gone: no plan finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ def _held(session: Session, lease: Lease) -> Job | None:
     return session.exec(select(Job).where(*_fence(lease)).with_for_update(key_share=True)).first()
 
 
-def _locked(session: Session, job_id: int) -> Job | None:
+def locked(session: Session, job_id: int) -> Job | None:
+    """The row, which nobody else changes until the transaction ends."""
     return session.get(Job, job_id, with_for_update={"key_share": True})
 
 
@@ -223,7 +223,7 @@ class Outcome:
     scores: Sequence[Score] = ()
 
 
-def _leave(session: Session, job: Job, state: State, note: str = "") -> None:
+def leave(session: Session, job: Job, state: State, note: str = "") -> None:
     """The job goes to `state`; what waits for it is skipped if it is not to succeed."""
     job.state = state
     job.owner = None
@@ -249,7 +249,7 @@ def succeed(lease: Lease, outcome: Outcome) -> bool:
         job.progress = 1.0
         job.artifact, job.manifest, job.result = outcome.artifact, outcome.manifest, outcome.result
         session.add_all(outcome.scores)
-        _leave(session, job, State.SUCCEEDED)
+        leave(session, job, State.SUCCEEDED)
         graph.unblock(session, graph.children(session, lease.job))
         return True
 
@@ -266,7 +266,7 @@ def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:
         job.tries += 1
         job.error = error
         state = State.FAILED if for_good or job.tries >= job.max_tries else State.RETRY_WAIT
-        _leave(session, job, State.CANCELLED if job.cancel_requested else state)
+        leave(session, job, State.CANCELLED if job.cancel_requested else state)
         return job.state
 
 
@@ -276,7 +276,7 @@ def hand_back(lease: Lease, note: str) -> bool:
         job = _held(session, lease)
         if job is None or job.cancel_requested:
             return False
-        _leave(session, job, State.READY, note)
+        leave(session, job, State.READY, note)
         return True
 
 
@@ -286,7 +286,7 @@ def cancelled(lease: Lease) -> bool:
         job = _held(session, lease)
         if job is None or not job.cancel_requested:
             return False
-        _leave(session, job, State.CANCELLED)
+        leave(session, job, State.CANCELLED)
         return True
 
 
@@ -306,12 +306,12 @@ def lose(lease: Lease, seen_beat: int | None = None) -> State | None:
             return None
         job.crashes += 1
         if job.cancel_requested:
-            _leave(session, job, State.CANCELLED)
+            leave(session, job, State.CANCELLED)
         elif job.crashes >= CRASH_CAP:
             job.error = f"its executor died {CRASH_CAP} times without a new checkpoint"
-            _leave(session, job, State.DEAD)
+            leave(session, job, State.DEAD)
         else:
-            _leave(session, job, State.READY, "its worker was lost; waits to be taken up again")
+            leave(session, job, State.READY, "its worker was lost; waits to be taken up again")
         return job.state
 
 
@@ -324,22 +324,22 @@ def cancel(job_id: int) -> State | None:
     Returns the state it is now in, or None if it had already ended.
     """
     with writing() as session:
-        job = _locked(session, job_id)
+        job = locked(session, job_id)
         if job is None or job.state in TERMINAL:
             return None
         if job.state is State.RUNNING:
             job.cancel_requested = True
             job.note = "cancelling"
         else:
-            _leave(session, job, State.CANCELLED)
+            leave(session, job, State.CANCELLED)
         return job.state
 
 
 def drop(session: Session, job_id: int) -> None:
     """Cancel a job that waits and that nobody needs any more, within a transaction; one that runs goes on."""
-    job = _locked(session, job_id)
+    job = locked(session, job_id)
     if job is not None and job.state in WAITING:
-        _leave(session, job, State.CANCELLED, "no study needs it any more")
+        leave(session, job, State.CANCELLED, "no study needs it any more")
 
 
 def retry(job_id: int) -> State | None:
@@ -356,7 +356,7 @@ def retry(job_id: int) -> State | None:
 
 def revive(session: Session, job_id: int) -> State | None:
     """`retry`, within a transaction."""
-    job = _locked(session, job_id)
+    job = locked(session, job_id)
     if job is None:
         return None
     if job.state is State.RUNNING and job.cancel_requested:
@@ -372,38 +372,6 @@ def revive(session: Session, job_id: int) -> State | None:
     graph.revive_below(session, job_id)
     session.refresh(job)
     return job.state
-
-
-def forget(job_id: int) -> list[int]:
-    """Give up the key of a job that succeeded and whose artifact is lost, so that the next plan computes it anew.
-
-    What stands on it and has not succeeded gives up its key too, and is cancelled if it waits: it would read the
-    lost artifact. What has succeeded stays as it is.
-
-    Returns:
-        the ids of all jobs whose key was given up.
-    """
-    with writing() as session:
-        gone = [job_id, *(job for job in graph.below(session, job_id) if not _succeeded(session, job))]
-        for one in gone:
-            job = _locked(session, one)
-            if job is None or not job.key or job.key.startswith(LOST):
-                continue
-            job.key = f"{LOST}{job.id}:{job.key}"
-            if job.state in WAITING:
-                _leave(session, job, State.CANCELLED, f"job {job_id} before it has lost its artifact")
-        return gone
-
-
-def succeeded(keys: Sequence[str]) -> list[Job]:
-    """The jobs of these keys that succeeded, by id."""
-    with reading() as session:
-        wanted = select(Job).where(col(Job.key).in_(keys), Job.state == State.SUCCEEDED).order_by(col(Job.id))
-        return list(session.exec(wanted))
-
-
-def _succeeded(session: Session, job_id: int) -> bool:
-    return session.exec(select(Job.state).where(Job.id == job_id)).one() is State.SUCCEEDED
 
 
 def prioritise(job_id: int, priority: int) -> bool:

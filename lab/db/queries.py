@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from lab.db.tables import (
     JobLog,
     JobParent,
     RunMetric,
-    Score,
     State,
     Study,
     StudyJob,
@@ -108,19 +107,6 @@ class LogLine:
     attempt: int
     at: datetime
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRow:
-    """One persona's value of one metric under one method."""
-
-    method: str
-    persona_id: str
-    task_type: str
-    metric: str
-    value: float
-    n: int
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,45 +287,6 @@ def books(study: int) -> list[MethodBook]:
         return [MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)]
 
 
-def scores(study: int, split: str, *, task_type: str = "", metric: str | None = None) -> list[ScoreRow]:
-    """The scores of a study on one split, of one task type ("" is over all types) and of one metric or of each."""
-    rows: list[ScoreRow] = []
-    with reading() as session:
-        for method, job, spec, _ in _evaluations(session, study, split):
-            # Plain columns: there may be very many scores.
-            wanted = select(Score.persona_id, Score.metric, Score.value, Score.n).where(
-                Score.job == job, Score.task_type == task_type
-            )
-            if metric is not None:
-                wanted = wanted.where(Score.metric == metric)
-            rows += [
-                ScoreRow(method, persona, task_type, name, value, n, spec["seed"])
-                for persona, name, value, n in session.exec(wanted)
-            ]
-    return rows
-
-
-def evaluations(study: int, split: str) -> dict[str, str]:
-    """Method → artifact folder of its finished evaluation, which holds predictions.jsonl."""
-    with reading() as session:
-        return {method: artifact for method, _, _, artifact in _evaluations(session, study, split) if artifact}
-
-
-def _evaluations(session: Session, study: int, split: str) -> list[tuple[str, int, Mapping[str, Any], str | None]]:
-    """(method, job, spec, artifact) of the finished evaluations on a split, oldest first."""
-    wanted = (
-        select(StudyJob.method, col(Job.id), Job.spec, Job.artifact)
-        .join(Job, col(Job.id) == StudyJob.job)
-        .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
-        .order_by(col(Job.id))
-    )
-    return [
-        (method, job or 0, spec, artifact)
-        for method, job, spec, artifact in session.exec(wanted)
-        if spec["split"] == split
-    ]
-
-
 # ---------------------------------------------------------------- chat and workers
 
 
@@ -363,56 +310,3 @@ def queue_length(queue: str) -> int:
     with reading() as session:
         wanted = select(func.count()).select_from(Job).where(Job.queue == queue, Job.state == State.READY)
         return session.exec(wanted).one()
-
-
-def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
-    """Method → what its jobs said they cost: train_seconds, parameters, seconds_per_answer."""
-    with reading() as session:
-        wanted = (
-            select(StudyJob.method, Job.kind, Job.spec, Job.result)
-            .join(Job, col(Job.id) == StudyJob.job)
-            .where(StudyJob.study == study, Job.state == State.SUCCEEDED)
-        )
-        found: dict[str, dict[str, Any]] = {}
-        for method, kind, spec, result in session.exec(wanted):
-            cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
-            if result is None:
-                continue
-            if kind in ("train", "merge"):
-                cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
-            elif kind == "evaluate" and spec["split"] == split:
-                cost["seconds_per_answer"] = result["seconds_per_answer"]
-        return found
-
-
-def sweeps(study: int) -> dict[str, list[tuple[int, list[dict[str, Any]]]]]:
-    """Method → (seed, all settings tried with their val_loss, the best first) of each training that swept."""
-    with reading() as session:
-        wanted = (
-            select(StudyJob.method, Job.spec, Job.result)
-            .join(Job, col(Job.id) == StudyJob.job)
-            .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "train")
-            .order_by(col(Job.id))
-        )
-        found: dict[str, list[tuple[int, list[dict[str, Any]]]]] = {}
-        for method, spec, result in session.exec(wanted):
-            if result and result.get("sweep"):
-                found.setdefault(method, []).append((spec["seed"], result["sweep"]))
-        return found
-
-
-def evaluated_splits(study: int) -> list[str]:
-    """The splits that a study evaluates, whether or not it has come to it."""
-    with reading() as session:
-        wanted = select(Job.spec).join(StudyJob, col(Job.id) == StudyJob.job)
-        specs = session.exec(wanted.where(StudyJob.study == study, Job.kind == "evaluate")).all()
-        planned = {spec["split"] for spec in specs}
-        return [split for split in ("train", "val", "test") if split in planned]
-
-
-def task_types(study: int, split: str) -> list[str]:
-    """The task types that a study has scores of on a split, by name."""
-    with reading() as session:
-        evaluated = {job for _, job, _, _ in _evaluations(session, study, split)}
-        wanted = select(Score.task_type).where(col(Score.job).in_(evaluated), Score.task_type != "").distinct()
-        return sorted(session.exec(wanted))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.db.queries import ScoreRow, StudyRow, costs, scores, sweeps
+from lab.db.queries import StudyRow
+from lab.db.scores import ScoreRow, costs, scores, sweeps
 from lab.metrics.aggregate import METRICS
 from lab.metrics.statistics import Comparison, compare, holm, summarise
 

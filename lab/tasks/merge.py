@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ def run(context: JobContext) -> Done:
     sharers = Counter(mixes.values())
     shelf = _Shelf(context, book, how)
     merged: RecipeBook = {}
+    began = time.perf_counter()
     for number, (persona, mix) in enumerate(mixes.items()):
         if context.should_stop():
             raise JobStopped
@@ -51,7 +53,9 @@ def run(context: JobContext) -> Done:
         context.progress(Progress(progress=number / len(mixes), step=number, total_steps=len(mixes)))
     write_book(merged, context.folder)
     context.log(f"{len(shelf.made)} merged adapter(s) for {len(merged)} personas")
-    return Done("", {"train_seconds": 0.0, "parameters": shelf.parameters, "adapters": len(shelf.made)})
+    return Done(
+        "", {"train_seconds": time.perf_counter() - began, "parameters": shelf.parameters, "adapters": len(shelf.made)}
+    )
 
 
 def choose(how: Merge, clusters: Clusters, scores: dict[str, float], seed: int) -> dict[str, Mix]:

@@ -10,8 +10,8 @@ from typing import Any
 from lab.data.load import load
 from lab.data.store import keep, locate
 from lab.data.types import digest
-from lab.db.jobs import forget, succeeded
 from lab.db.queries import StudyRow, get_study
+from lab.db.reuse import forget, succeeded
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
 from lab.errors import LabError

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from planned import claimed, planned, submit, succeed
 
-from lab.db import jobs, queries
+from lab.db import jobs, queries, scores
 from lab.db.jobs import Outcome
 from lab.db.studies import add_chat
 from lab.db.tables import RunMetric, Score
@@ -85,38 +85,12 @@ def test_books_and_scores_come_from_what_has_succeeded():
     lease = claimed()
     score = Score(job=lease.job, persona_id="maya", task_type="", metric="device_f1", value=0.5, n=4)
     jobs.succeed(lease, Outcome("2/1", "f" * 64, {"seconds_per_answer": 0.25}, [score]))
-    (row,) = queries.scores(1, "test")
+    (row,) = scores.scores(1, "test")
     assert (row.method, row.persona_id, row.metric, row.value, row.n, row.seed) == (
         ("method", "maya", "device_f1", 0.5, 4, 7)
     )  # fmt: skip
-    assert queries.scores(1, "val") == []
-    assert queries.evaluations(1, "test") == {"method": "2/1"}
-
-
-def test_what_a_sweep_tried_is_told_by_method_and_seed():
-    tried = [{"setting": {"rank": 4}, "val_loss": 0.5}, {"setting": {"rank": 8}, "val_loss": 0.7}]
-    submit(planned("a", spec={"seed": 0}), planned("b", spec={"seed": 1}), planned("c", spec={"seed": 2}))
-    for sweep in (tried, [], tried[::-1]):  # the second trained without a sweep
-        lease = claimed()
-        jobs.succeed(
-            lease, Outcome(f"{lease.job}/1", "f" * 64, {"train_seconds": 1.0, "parameters": 1, "sweep": sweep})
-        )
-    assert queries.sweeps(1) == {"method": [(0, tried), (2, tried[::-1])]}
-
-
-def test_the_splits_and_task_types_of_a_study():
-    evaluations = [planned(split, kind="evaluate", spec={"seed": 0, "split": split}) for split in ("test", "val")]
-    submit(*evaluations)
-    assert queries.evaluated_splits(1) == ["val", "test"], "planned is enough"
-    assert queries.task_types(1, "test") == []
-    lease = claimed()
-    scores = [
-        Score(job=lease.job, persona_id="maya", task_type=kind, metric="device_f1", value=0.5, n=4)
-        for kind in ("", "simple", "multi-device")
-    ]
-    jobs.succeed(lease, Outcome("1/1", "f" * 64, {"seconds_per_answer": 0.25}, scores))
-    assert queries.task_types(1, "test") == ["multi-device", "simple"]
-    assert queries.task_types(1, "val") == []
+    assert scores.scores(1, "val") == []
+    assert scores.evaluations(1, "test") == {"method": "2/1"}
 
 
 def test_a_chat_answer_is_read_while_it_grows():

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
-from lab.db import queries
+from lab.db import scores
 from lab.settings import load_settings
 from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
 from lab.tui.marks import marked, settings
@@ -189,7 +189,7 @@ async def test_results_come_by_themselves_when_an_evaluation_ends(data: Path) ->
 
 async def test_predictions_that_are_gone_are_said_in_place(data: Path) -> None:
     study = tui_lab.done(data)
-    for folder in queries.evaluations(study.id, "test").values():
+    for folder in scores.evaluations(study.id, "test").values():
         (load_settings().artifacts / folder / "predictions.jsonl").unlink()
     async with opened() as pilot:
         await pilot.press("2")

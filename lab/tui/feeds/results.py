@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lab.db import queries
 from lab.db.queries import StudyRow
+from lab.db.scores import evaluations
 from lab.methods.spec import catalog
 from lab.metrics.actions import Action, parse_actions
 from lab.report.people import people
@@ -131,7 +131,7 @@ def _personas(study: StudyRow, method: str, scores: dict[str, dict[str, float]])
 
 def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
     """Every turn of the persona; unified's answer stands beside that of another method."""
-    folders = queries.evaluations(study.id, wanted.split)
+    folders = evaluations(study.id, wanted.split)
     methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
     root = load_settings().artifacts
     read = {method: read_predictions(root / folders[method], wanted.persona) for method in methods}
