@@ -67,7 +67,12 @@ def submit(*plan: PlannedJob, study: str = "study", tries: int = 2, priority: in
 
 def enter(*plan: PlannedJob, study: str = "study", tries: int = 2, priority: int = 0) -> list[int]:
     """A study of these jobs, in one transaction."""
-    row = Study(name=study, spec={"dtype": "auto"}, dataset=DATA, base="base")
+    row = Study(
+        name=study,
+        spec={"dtype": "auto", "personas": None, "dialogues": None, "split": [0.6, 0.2, 0.2]},
+        dataset=DATA,
+        base="base",
+    )
     return save_study(row, plan, max_tries=tries, priority=priority)
 
 

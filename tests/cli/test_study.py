@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STUDY = """
 data = "people"
 base = "smollm2-135m"
-methods = ["base", "unified", "persona", "hybrid"]
+methods = ["base", "unified", "persona"]
 max_new_tokens = 24
 
 [training]
@@ -25,12 +25,12 @@ epochs = 2
 
 @pytest.fixture(scope="module")
 def study(shell):
-    """Two generated personas, four methods, run to the end once for all tests of this module."""
+    """Two generated personas, three methods, run to the end once for all tests of this module."""
     shell.ok("data", "generate", "people", "--personas", "2", "--dialogues", "10", "--seed", "3")
     (shell.folder / "small.toml").write_text(STUDY)
     queued = orjson.loads(shell.ok("run", "small.toml", "--json"))
     assert queued["study"] == "small"
-    assert len(queued["jobs"]) == 8  # a recipe book and an evaluation for each method
+    assert len(queued["jobs"]) == 6  # a recipe book and an evaluation for each method
     shell.ok("wait", "small", "--json")
     return shell
 
@@ -55,7 +55,7 @@ def test_every_job_succeeds_and_says_how_far_it_came(study):
 
 def test_results_have_the_documented_shape_in_the_order_of_the_study(study):
     table = results(study)
-    assert list(table) == ["base", "unified", "persona", "hybrid"]
+    assert list(table) == ["base", "unified", "persona"]
     for name, method in table.items():
         assert method["n_personas"] == 2
         similarity = method["metrics"]["embedding_similarity"]
@@ -72,16 +72,15 @@ def test_training_helps(study):
         assert (unified - base) * better > 0, metric
 
 
-def test_each_persona_has_weights_of_its_own_and_hybrid_stands_on_unified(study):
+def test_each_persona_has_weights_of_its_own(study):
     artifacts = study.folder / "artifacts"
     book = {}
-    for method in ("unified", "persona", "hybrid"):
+    for method in ("unified", "persona"):
         job = jobs(study)["train", method]
         book[method] = orjson.loads((artifacts / f"{job['id']}/{job['attempt']}/recipes.json").read_bytes())
     first, second = book["persona"].values()
     assert first["adapters"][0]["digest"] != second["adapters"][0]["digest"]
-    (shared,) = {recipe["adapters"][0]["digest"] for recipe in book["unified"].values()}
-    assert all(recipe["adapters"][0]["digest"] == shared for recipe in book["hybrid"].values())
+    assert len({recipe["adapters"][0]["digest"] for recipe in book["unified"].values()}) == 1
     weights = load_file(artifacts / first["adapters"][0]["folder"] / "adapter_model.safetensors")
     assert all(name.startswith("base_model.model.") for name in weights)
 

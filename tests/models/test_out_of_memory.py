@@ -73,11 +73,11 @@ tokenizer = tokenizer_of(train_tokenizer())
 device = torch.device("cpu")
 resident = Resident(BaseModel(model, tokenizer, "tiny", "0" * 64, device, torch.float32, frozenset({4})))
 
-def say(n, word="lights "):
-    return [{"role": "user", "content": f"{n} " + word * words}, {"role": "assistant", "content": f"yes {n}"}]
+def say(n, words=words):
+    return [{"role": "user", "content": f"{n} " + "lights " * words}, {"role": "assistant", "content": f"yes {n}"}]
 
 asked = [Row(say(n)) for n in range(rows)]
-generate(resident, [Row(say(0)[:1])], 2), nll(resident, [Row(say(0))])
+generate(resident, [Row(say(0, 9)[:1])], 2), nll(resident, [Row(say(0, 9))])
 limit(free)
 shrunk = []
 for module in (lab.models.decode, lab.models.serve):
