@@ -1,4 +1,4 @@
-"""The README's pictures: the program itself, driven over the newest study of this folder's lab.
+"""The README's pictures: the program itself, driven over the demo's study, the newest of this folder's lab.
 
 make demo && .venv/bin/python docs/screenshots.py
 """
@@ -35,7 +35,7 @@ async def picture(pilot: Pilot[None], name: str) -> None:
 
 async def jobs(pilot: Pilot[None]) -> None:
     """The training of the personas: its curve and its log."""
-    newest_first = [(job.kind, job.method) for job in list_jobs(get_study().id)]
+    newest_first = [(job.kind, job.method) for job in list_jobs(get_study("demo").id)]
     await settle(pilot)
     for _ in range(newest_first.index(("train", "persona"))):
         await pilot.press("down")
@@ -60,6 +60,7 @@ async def chat(pilot: Pilot[None]) -> None:
     await settle(pilot)
     await pilot.press(*"persona", "enter")
     await settle(pilot)
+    await pilot.press("i")
     pilot.app.post_message(Paste(QUESTION))
     await settle(pilot)
     await pilot.press("enter")
