@@ -80,7 +80,7 @@ def test_a_sweep_tries_every_combination_in_one_pass_and_keeps_what_was_best_on_
     losses = [float(line.rsplit(":", 1)[1]) for line in tried]
     assert losses == sorted(losses)
     assert "learning_rate=0.005" in tried[0]  # the other is too small to learn anything
-    rank = int(tried[0].split("rank=")[1].split()[0])
+    rank = int(tried[0].split("rank=")[1].split(":")[0])
     assert "32 group(s)" in log
     own = [recipe["adapters"][1] for recipe in book(study, "mine").values()]
     assert {config(study, adapter)["r"] for adapter in own} == {rank}
