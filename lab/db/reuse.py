@@ -24,7 +24,8 @@ def forget(job_id: int) -> list[int]:
         the ids of all jobs whose key was given up.
     """
     with writing() as session:
-        gone = [job_id, *(job for job in graph.below(session, job_id) if not _succeeded(session, job))]
+        below = sorted(graph.below(session, job_id))  # rows are locked lowest id first, here as everywhere
+        gone = [job_id, *(job for job in below if not _succeeded(session, job))]
         for one in gone:
             job = locked(session, one)
             if job is None or not job.key or job.key.startswith(LOST):

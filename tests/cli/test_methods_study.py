@@ -21,11 +21,11 @@ epochs = 2
 max_length = 128
 
 [method.mine]
-about = "An adapter each, of the rank and rate that do best on val."
+about = "An adapter each, of the rank, rate and seed that do best on val."
 share = "persona"
 parameters = "lora"
 on = "unified"
-sweep = {{ learning_rate = [1e-5, 5e-3], rank = [2, 4] }}
+sweep = {{ learning_rate = [1e-5, 5e-3], rank = [2, 4], seed = [0, 1] }}
 """
 
 
@@ -76,12 +76,12 @@ def test_what_is_learned_on_top_is_each_personas_own_on_the_frozen_unified(study
 def test_a_sweep_tries_every_combination_in_one_pass_and_keeps_what_was_best_on_val(study):
     log = study.ok("logs", str(job(study, "mine")["id"]))
     tried = [line for line in log.splitlines() if "mean val loss" in line]
-    assert len(tried) == 2 * 2
+    assert len(tried) == 2 * 2 * 2
     losses = [float(line.rsplit(":", 1)[1]) for line in tried]
     assert losses == sorted(losses)
     assert "learning_rate=0.005" in tried[0]  # the other is too small to learn anything
-    rank = int(tried[0].split("rank=")[1].split(":")[0])
-    assert "32 group(s)" in log
+    rank = int(tried[0].split("rank=")[1].split()[0])
+    assert "64 group(s)" in log
     own = [recipe["adapters"][1] for recipe in book(study, "mine").values()]
     assert {config(study, adapter)["r"] for adapter in own} == {rank}
     folder = study.folder / "artifacts" / own[0]["folder"]

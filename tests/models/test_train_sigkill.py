@@ -45,7 +45,7 @@ def ended(process: subprocess.Popen[str]) -> str:
     return out
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("lora", (1, 7)), ("prefix", (3,))])
+@pytest.mark.parametrize(("kind", "kills"), [("lora", (1, 4, 9)), ("prefix", (1, 4, 9))])
 def test_killed_and_resumed_equals_never_killed_bit_for_bit(tmp_path: Path, kind: str, kills: tuple[int, ...]) -> None:
     """`kills` are the numbers of checkpoints that each process lives to write."""
     never = start(tmp_path / "never" / kind)
