@@ -20,6 +20,7 @@ from lab.bench.machine import describe
 from lab.bench.material import Material
 from lab.bench.measure import Sample, interleave, timings
 from lab.models.batching import Example
+from lab.models.lora import Adapter
 from lab.models.peft_format import save_peft
 from lab.models.train import train_groups
 from lab.models.training import GroupData, GroupResult, TrainConfig, TrainSummary
@@ -67,6 +68,7 @@ def _train(material: Material, groups: list[GroupData], config: TrainConfig) -> 
     with tempfile.TemporaryDirectory() as scratch:
 
         def save(result: GroupResult) -> None:
+            assert isinstance(result.learned, Adapter)
             save_peft(result.learned, Path(scratch, result.name), material.base.name)
 
         summary = train_groups(material.base.model, groups, material.settings.lora, config, on_result=save)

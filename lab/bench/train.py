@@ -81,7 +81,7 @@ def _grouped(material: Material, groups: Sequence[GroupData], config: TrainConfi
         tokens=summary.tokens,
         computed=round(summary.tokens / (1 - summary.padding)),
         steps=sum(result.steps for result in results),
-        losses={result.name: result.train_loss for result in results},
+        losses={result.name: result.train_loss for result in results if result.train_loss is not None},
     )
 
 

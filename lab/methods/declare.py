@@ -31,7 +31,7 @@ class Training(Strict):
     """How a group trains; the defaults are the published ones."""
 
     learning_rate: float = Field(5e-4, gt=0)
-    epochs: int = Field(3, ge=1, le=1_000_000)
+    epochs: int = Field(3, ge=0, le=1_000_000, description="0: nothing is trained, a control")
     batch_size: int = Field(4, ge=1, le=1_000_000, description="dialogues in a step of one group")
     warmup_ratio: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
@@ -50,8 +50,9 @@ class Sweep(Strict):
     learning_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
     rank: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((), description="alpha follows: alpha / rank stays")
     seed: tuple[Seed, ...] = ()
+    pull: tuple[Annotated[float, Field(ge=0)], ...] = Field((), description="of constrain")
 
-    @field_validator("learning_rate", "rank", "seed")
+    @field_validator("learning_rate", "rank", "seed", "pull")
     @classmethod
     def _each_once(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         if len(set(values)) < len(values):
@@ -75,7 +76,7 @@ class Merge(Strict):
     nearest: int | None = Field(None, ge=1, description="so many of the most similar, its own among them; None: all")
     choose: Literal["similar", "random"] = "similar"
     within: Literal["cluster", "everyone"] = "cluster"
-    weights: Literal["equal", "cosine", "val-centrality"] = "equal"
+    weights: Literal["equal", "cosine", "val-centrality", "learned"] = "equal"
     rank: int | None = Field(None, ge=1, le=1024, description="of svd, ties and dare; None: that of the adapters")
     density: float = Field(0.5, gt=0, le=1, description="of ties and dare")
 
@@ -83,6 +84,8 @@ class Merge(Strict):
     def _rank_where_it_means_something(self) -> Self:
         if self.rank is not None and self.how in ("exact", "factor-average"):
             raise ValueError(f"'rank' is for svd, ties and dare; how = '{self.how}' keeps the adapters' own")
+        if self.weights == "learned" and self.how != "exact":
+            raise ValueError("weights are learned for what is merged exactly; leave 'how' out")
         return self
 
 
@@ -92,3 +95,67 @@ class Retrieve(Strict):
     k: int = Field(3, ge=0, le=50)
     by: Literal["similarity", "recency", "both"] = "similarity"
     show: Literal["examples", "summary", "preferences"] = "examples"
+
+
+class Constrain(Strict):
+    """What holds a LoRA near what it stands on."""
+
+    pull: float = Field(0.0, ge=0, description="λ of λ·‖ΔW‖²: the squares of all that it changes")
+    distil: float = Field(0.0, ge=0, description="weight of KL(what it stands on ‖ it) at its supervised tokens")
+
+
+class Multitask(Strict):
+    """Weights of the losses of auxiliary heads, which are thrown away after training."""
+
+    persona: float = Field(0.1, ge=0, description="who is speaking")
+    devices: float = Field(0.05, ge=0, description="which devices the answer acts on")
+    numbers: float = Field(0.05, ge=0, description="which numbers it sets")
+
+
+class Mixture(Strict):
+    """The distinct adapters of another method as experts, weighed anew for each dialogue by a learned gate."""
+
+    of: Name
+    top: int | None = Field(None, ge=1, description="only so many experts serve a dialogue; None: all, softly")
+
+
+class Meta(Strict):
+    """A start for each persona's LoRA from which a few steps go far, learned over all personas."""
+
+    how: Literal["reptile", "fomaml"] = "reptile"
+    rounds: int = Field(40, ge=1, le=1_000_000, description="steps of the start")
+    personas: int = Field(8, ge=1, description="drawn for each round")
+    steps: int = Field(5, ge=1, le=1000, description="of each persona within a round")
+    rate: float | None = Field(
+        None, gt=0, le=1, description="of the start; reptile: share of the way it goes (0.5), fomaml: Adam's (1e-3)"
+    )
+
+
+class Augment(Strict):
+    """More train dialogues of each persona, made from its own train dialogues by the base model."""
+
+    how: Literal["paraphrase", "context", "back-translation", "synthesis"]
+    to: int = Field(100, ge=1, le=100_000, description="train dialogues of each persona, its own counted")
+
+
+class Route(Strict):
+    """One of several methods for each persona."""
+
+    among: tuple[Name, ...] = Field(min_length=2, description="the first is the one that stays where nothing is better")
+    how: Literal["val", "classifier", "random"] = "val"
+
+    @field_validator("among")
+    @classmethod
+    def _each_once(cls, among: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(among)) < len(among):
+            raise ValueError("every method is named once; leave the repeated one out")
+        return among
+
+
+class Endpoint(Strict):
+    """Another model, behind an OpenAI-compatible address."""
+
+    url: str = Field("http://localhost:8000/v1", pattern=r"^https?://\S+$")
+    model: str = Field("", description="its name there; empty: the first that is served")
+    key: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="variable that holds the key")
+    timeout: float = Field(60.0, gt=0, le=3600, description="seconds for one answer")

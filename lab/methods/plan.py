@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from lab.methods.declare import Cluster, Merge, Training
+from lab.methods.declare import Augment, Cluster, Merge, Meta, Mixture, Route, Training
 from lab.methods.spec import Method, Study
 
 # Part of every key: raise it when a change makes old artifacts wrong to reuse.
@@ -75,7 +75,7 @@ class _Planner:
         known = self.jobs.get(key)
         if known is None:
             # Only a job that ends in recipes can be chatted with or stood on.
-            makes_book = kind not in ("evaluate", "cluster")
+            makes_book = kind not in ("evaluate", "cluster", "augment", "meta")
             self.jobs[key] = PlannedJob(key, kind, method, spec, parents, makes_book, (method,))
         elif method not in known.serves:
             self.jobs[key] = replace(known, serves=(*known.serves, method))
@@ -84,15 +84,28 @@ class _Planner:
     def _book(self, name: str, seed: int) -> str:
         """The key of the job whose artifact holds the method's recipe book."""
         method = self.methods[name]
-        inputs = {"under": self._book(method.on, seed)} if method.on else {}
         if method.merge is not None:
             return self._merge(name, method, method.merge, seed)
-        if method.parameters == "none":
-            # No seed: nothing is drawn, so every seed shares it.
-            return self._add("recipes", name, self.data | self.base | _shown(method), **inputs)
+        if method.mixture is not None:
+            return self._mixture(name, method, method.mixture, seed)
+        if method.route is not None:
+            return self._route(name, method.route, seed)
+        inputs = {"under": self._book(method.on, seed)} if method.on else {}
+        if not method.learns:
+            # Without a seed where nothing is drawn, so that every seed shares it.
+            drawn = {"swap": True, "seed": seed} if method.swap else {}
+            return self._add("recipes", name, self.data | self.base | _shown(method) | drawn, **inputs)
+        return self._train(name, method, seed, inputs)
+
+    def _train(self, name: str, method: Method, seed: int, inputs: dict[str, str]) -> str:
         if method.share == "cluster":
             inputs["clusters"] = self._clusters(name, method, seed)
-        return self._add("train", name, self._train_spec(method, seed) | _shown(method), **inputs)
+        if method.augment is not None:
+            inputs["augmented"] = self._augment(name, method.augment, seed)
+        spec = self._train_spec(method, seed) | _shown(method)
+        if method.meta is not None:
+            inputs["start"] = self._meta(name, method.meta, spec, inputs)
+        return self._add("train", name, spec, **inputs)
 
     def _clusters(self, name: str, method: Method, seed: int) -> str:
         cluster = (method.cluster or Cluster()).model_dump(mode="json")
@@ -101,23 +114,51 @@ class _Planner:
     def _merge(self, name: str, method: Method, merge: Merge, seed: int) -> str:
         book = self._book(merge.of, seed)
         inputs = {"of": book, "clusters": self._clusters(name, method, seed)}
+        spec = self.base | {"seed": seed, "merge": merge.model_dump(mode="json", exclude={"of"})}
         if merge.weights == "val-centrality":
             inputs["scores"] = self._evaluate(merge.of, book, "val", seed)
-        spec = self.base | {"seed": seed, "merge": merge.model_dump(mode="json", exclude={"of"})}
+        elif merge.weights == "learned":
+            spec |= self.model | {"training": self._training(method)}
         return self._add("merge", name, self.data | spec, **inputs)
 
+    def _mixture(self, name: str, method: Method, mixture: Mixture, seed: int) -> str:
+        spec = {"seed": seed, "training": self._training(method), "top": mixture.top}
+        return self._add("mixture", name, self.data | self.model | spec, of=self._book(mixture.of, seed))
+
+    def _route(self, name: str, route: Route, seed: int) -> str:
+        books = {f"book {number}": self._book(one, seed) for number, one in enumerate(route.among)}
+        scores = {}
+        if route.how != "random":
+            scores = {
+                f"scores {number}": self._evaluate(one, books[f"book {number}"], "val", seed)
+                for number, one in enumerate(route.among)
+            }
+        spec = {"seed": seed, "route": route.model_dump(mode="json")}
+        return self._add("route", name, self.data | self.base | spec, **books, **scores)
+
+    def _augment(self, name: str, augment: Augment, seed: int) -> str:
+        spec = {"seed": seed, "augment": augment.model_dump(mode="json")}
+        return self._add("augment", name, self.data | self.model | spec)
+
+    def _meta(self, name: str, meta: Meta, train: dict[str, Any], inputs: dict[str, str]) -> str:
+        """The start does not depend on how long personas train from it."""
+        return self._add("meta", name, train | {"meta": meta.model_dump(mode="json")}, **inputs)
+
+    def _training(self, method: Method) -> dict[str, Any]:
+        return Training(**self.study.training.model_dump() | method.training).model_dump(mode="json")
+
     def _train_spec(self, method: Method, seed: int) -> dict[str, Any]:
-        training = Training(**self.study.training.model_dump() | method.training)
-        lora = method.parameters == "lora"
         sweep = {name: values for name, values in method.sweep.model_dump(mode="json").items() if values}
+        wanted = {"lora": ("lora",), "user-embedding": ("lora", "tokens")}.get(method.parameters, ("tokens",))
+        declared = method.model_dump(mode="json", include={*wanted, "constrain", "multitask"})
         return {
             **self.data,
             **self.model,
             "seed": seed,
             "share": method.share,
             "parameters": method.parameters,
-            **({"lora": method.lora.model_dump(mode="json")} if lora else {"tokens": method.tokens}),
-            "training": training.model_dump(mode="json"),
+            **{name: part for name, part in declared.items() if part is not None},
+            "training": self._training(method),
             **({"sweep": sweep} if sweep else {}),
         }
 
@@ -129,4 +170,6 @@ class _Planner:
 def _shown(method: Method) -> dict[str, Any]:
     """What the method adds to the prompt."""
     shown: dict[str, Any] = {} if method.prompt == "none" else {"prompt": method.prompt}
+    if method.endpoint:
+        shown["endpoint"] = method.endpoint.model_dump(mode="json")
     return shown | ({"retrieve": method.retrieve.model_dump(mode="json")} if method.retrieve else {})

@@ -25,6 +25,16 @@ class AdapterRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Gated:
+    """Experts of which each dialogue gets its own shares, by a gate on what the user says first."""
+
+    experts: tuple[AdapterRef, ...]
+    folder: str  # holds the gate
+    digest: str  # of the gate
+    top: int | None = None  # so many experts at most; None: all
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Frozen base + ordered adapters + text about the user + the user's own older dialogues."""
 
@@ -34,6 +44,9 @@ class Recipe:
     prompt: str = "none"  # what `about` was made from: none | description | preferences
     about: str = ""  # goes into the system message
     retrieve: Mapping[str, Any] | None = None  # k, by and show, as a method declares them
+    history: str = ""  # the persona whose dialogues are retrieved; "": the recipe's own
+    gated: Gated | None = None  # on top of the adapters
+    endpoint: Mapping[str, Any] | None = None  # url, model, key and timeout of a model that serves instead of the base
 
 
 RecipeBook = dict[str, Recipe]
@@ -55,11 +68,19 @@ def read_book(folder: Path) -> RecipeBook:
     file = folder / BOOK_FILE
     try:
         content = orjson.loads(file.read_bytes())
-        return {
-            persona: Recipe(**entry | {"adapters": tuple(AdapterRef(**adapter) for adapter in entry["adapters"])})
-            for persona, entry in content.items()
-        }
+        return {persona: _recipe(entry) for persona, entry in content.items()}
     except FileNotFoundError:
         raise LabError(f"{file}: the recipe book is not there; run its study again.") from None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise LabError(f"{file}: this is not a recipe book ({error!r}); run its study again.") from None
+
+
+def _recipe(entry: dict[str, Any]) -> Recipe:
+    gated = entry.get("gated")
+    if gated is not None:
+        gated = Gated(**gated | {"experts": _references(gated["experts"])})
+    return Recipe(**entry | {"adapters": _references(entry["adapters"]), "gated": gated})
+
+
+def _references(entries: list[dict[str, Any]]) -> tuple[AdapterRef, ...]:
+    return tuple(AdapterRef(**entry) for entry in entries)

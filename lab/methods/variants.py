@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+_LISTS = (("lora", "targets"), ("route", "among"))
+
 
 def spread_lists(name: str, declaration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The methods that a declaration stands for: `retrieve = { k = [1, 3] }` is NAME-k1 and NAME-k3.
@@ -27,7 +29,7 @@ def _lists(declaration: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], li
     for key, part in declaration.items():
         inner = part.items() if isinstance(part, Mapping) else ()
         for path, value in (((key,), part), *(((key, name), value) for name, value in inner)):
-            if isinstance(value, list) and path[0] != "sweep" and path != ("lora", "targets"):  # lists by themselves
+            if isinstance(value, list) and path[0] != "sweep" and path not in _LISTS:  # lists by themselves
                 yield path, value
 
 

@@ -24,6 +24,9 @@ class Example:
     ids: NDArray[np.int64]  # [n]
     supervised: NDArray[np.bool_]  # [n]
     key: str = ""
+    user: int = 0  # whose it is, of those who share a group; only user embeddings look at it
+    features: NDArray[np.float32] | None = None  # [f] what a mixture's gate sees of it
+    labels: NDArray[np.float32] | None = None  # [turns, labels] what auxiliary heads predict; NaN: not known
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", np.asarray(self.ids, dtype=np.int64))
@@ -32,6 +35,14 @@ class Example:
             raise LabError(f"Example {self.key!r}: it needs one supervised flag per token id.")
         if not self.supervised[1:].any():
             raise LabError(f"Example {self.key!r}: no token after the first is supervised; leave it out.")
+        if self.labels is not None and len(self.labels) != self.first_of_turn.sum():
+            raise LabError(f"Example {self.key!r}: it needs one row of labels for each of its supervised turns.")
+
+    @property
+    def first_of_turn(self) -> NDArray[np.bool_]:
+        """For each supervised token but the example's own first, whether a turn begins with it."""
+        wanted = self.supervised[1:]
+        return (wanted & ~self.supervised[:-1])[wanted]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -78,6 +89,8 @@ class Wave:
     item: Tensor  # [n] its item
     counts: Tensor  # [W] supervised tokens of each item, float32
     sequence: Tensor  # [rows · t] each token's sequence within its item, int32
+    source: Tensor  # [rows · t] its sequence among all of the wave
+    examples: tuple[Example, ...]  # [n] the sequences
     owner: Tensor  # [n] the item of each sequence
     virtual: Tensor  # [n · v] flat indices of the virtual tokens, sequence by sequence
     tokens: tuple[int, ...]  # real tokens of each item
@@ -130,6 +143,8 @@ def lay_out(
         item=torch.from_numpy(target_items).to(device),
         counts=torch.from_numpy(np.bincount(target_items, minlength=len(items))).float().to(device),
         sequence=torch.from_numpy(np.repeat(sequence_of, widths).astype(np.int32)).to(device),
+        source=torch.from_numpy(np.repeat(np.arange(len(examples)), widths)).to(device),
+        examples=tuple(examples),
         owner=torch.from_numpy(item_of).to(device),
         virtual=torch.from_numpy(spread[positions < virtual]).to(device),
         tokens=tuple(np.bincount(item_of, sizes - virtual).astype(int).tolist()),

@@ -11,9 +11,36 @@ from lab.errors import LabError
 from lab.models.lora import Adapter, Factors, GroupedLinear, concatenate
 from lab.models.ragged import Runs
 
+Stacks = dict[str, tuple[Tensor, Tensor]]
+"""Site → A [n, r, in] and B [n, out, r] of n adapters, scale 1, in the model's number format."""
+
+
+def stacked(adapters: Sequence[Adapter | None], sites: Mapping[str, GroupedLinear]) -> Stacks:
+    """The adapters side by side, with zeros up to the largest rank; None, and a site one does not have, are zero.
+
+    Raises:
+        LabError: an adapter has a layer that is not among the sites.
+    """
+    scaled = [adapter and concatenate([adapter]) for adapter in adapters]
+    used = {site for adapter in scaled if adapter for site in adapter.a}
+    if unknown := sorted(used - sites.keys()):
+        raise LabError(f"An adapter to train with is not this model's: it has no layer {unknown[0]}.")
+    rank = max((adapter.config.rank for adapter in scaled if adapter), default=0)
+    stacks: Stacks = {}
+    for site in used:
+        layer = sites[site]
+        a = layer.weight.new_zeros(len(adapters), rank, layer.in_features)
+        b = layer.weight.new_zeros(len(adapters), layer.out_features, rank)
+        for place, adapter in enumerate(scaled):
+            if adapter and site in adapter.a:
+                a[place, : adapter.config.rank] = adapter.a[site]
+                b[place, :, : adapter.config.rank] = adapter.b[site]
+        stacks[site] = a, b
+    return stacks
+
 
 class Frozen:
-    """The distinct frozen adapters of a run, stacked per site: A [U, r, in] and scaled B [U, out, r].
+    """The distinct frozen adapters of a run, stacked per site.
 
     `places` says which one each group stands on. A group on the plain base, and a site that an adapter does
     not have, count as zero.
@@ -24,21 +51,7 @@ class Frozen:
         distinct = dict(zip(digests, adapters, strict=True))
         order = list(distinct)
         self.places = [order.index(digest) for digest in digests]
-        self._stacks: dict[str, tuple[Tensor, Tensor]] = {}
-        scaled = [adapter and concatenate([adapter]) for adapter in distinct.values()]  # scale 1
-        used = {site for adapter in scaled if adapter for site in adapter.a}
-        if unknown := sorted(used - sites.keys()):
-            raise LabError(f"The adapter to train on top of is not this model's: it has no layer {unknown[0]}.")
-        rank = max((adapter.config.rank for adapter in scaled if adapter), default=0)
-        for site in used:
-            layer = sites[site]
-            a = layer.weight.new_zeros(len(order), rank, layer.in_features)
-            b = layer.weight.new_zeros(len(order), layer.out_features, rank)
-            for place, adapter in enumerate(scaled):
-                if adapter and site in adapter.a:
-                    a[place, : adapter.config.rank] = adapter.a[site]
-                    b[place, :, : adapter.config.rank] = adapter.b[site]
-            self._stacks[site] = a, b
+        self._stacks = stacked(list(distinct.values()), sites)
 
     def factors(self, site: str, places: Sequence[int], items: Runs) -> tuple[Factors, ...]:
         """What lies frozen at `site` under the items whose groups stand at `places`."""

@@ -49,8 +49,9 @@ class LoraConfig:
 class Factors:
     """One adapted layer's pairs for N groups (or N rows): y += scale · (dropout(x) Aᵀ) Bᵀ.
 
-    `scale` is one number, or one per pair [N]. `dropout` maps x [N, m, in] to the same shape. Without `runs`
-    the batch is N equal runs of rows; with them, its tokens end to end are N runs of these lengths.
+    `scale` is one number, one per pair [N], or one for each number of the inner width [N, 1 or m, r]. `dropout`
+    maps x [N, m, in] to the same shape. Without `runs` the batch is N equal runs of rows; with them, its tokens
+    end to end are N runs of these lengths.
     """
 
     a: Tensor  # [N, r, in]
@@ -67,7 +68,10 @@ class Factors:
         if self.dropout is not None:
             x = self.dropout(x)
         low = torch.bmm(x, self.a.to(x.dtype).mT)  # [N, m, r]
-        scale = self.scale.to(low.dtype).view(n, 1, 1) if isinstance(self.scale, Tensor) else self.scale
+        scale = self.scale
+        if isinstance(scale, Tensor):
+            scale = scale.to(low.dtype)
+            scale = scale.view(n, 1, 1) if scale.ndim == 1 else scale
         low = low * scale
         b = self.b.to(x.dtype).mT  # [N, r, out]
         if self.runs is None:

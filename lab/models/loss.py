@@ -6,6 +6,7 @@ It is computed together with the loss, one chunk of positions after another: the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,16 +55,49 @@ class Head:
         return nll
 
 
+def divergence(head: Head, teacher: Tensor, hidden: Tensor) -> Tensor:
+    """KL(teacher ‖ student) of each position's next-token distribution; both [n, d] → float32 [n].
+
+    Distillation (Hinton et al. 2015) at temperature 1; nothing flows into the teacher.
+    """
+    kl: Tensor = _ChunkedKl.apply(hidden, teacher, head)  # type: ignore[no-untyped-call]
+    return kl
+
+
+def _chunks(hidden: Tensor, head: Head) -> Iterator[slice]:
+    at_once = _LOGITS_AT_ONCE.get(hidden.device.type, 2**25)
+    chunk = max(1, at_once // head.weight.shape[0])
+    return (slice(start, start + chunk) for start in range(0, len(hidden), chunk))
+
+
+class _ChunkedKl(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, teacher: Tensor, head: Head) -> Tensor:
+        kl = hidden.new_empty(len(hidden), dtype=torch.float32)
+        grad = torch.empty_like(hidden)
+        for part in _chunks(hidden, head):
+            logits = head.logits(hidden[part])  # [chunk, vocabulary]
+            log_p = functional.log_softmax(logits, dim=-1)
+            log_t = functional.log_softmax(head.logits(teacher[part]), dim=-1)
+            t = log_t.exp()
+            kl[part] = (t * (log_t - log_p)).sum(-1)
+            grad[part] = _to_hidden(log_p.exp_() - t, logits, head, hidden.dtype)
+        ctx.save_for_backward(grad)
+        return kl
+
+    @staticmethod
+    def backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor, None, None]:
+        (grad,) = ctx.saved_tensors
+        return grad * grad_kl[:, None].to(grad.dtype), None, None
+
+
 class _ChunkedNll(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head) -> Tensor:
         wanted = ctx.needs_input_grad[0]
-        at_once = _LOGITS_AT_ONCE.get(hidden.device.type, 2**25)
-        chunk = max(1, at_once // head.weight.shape[0])
         nll = hidden.new_empty(len(targets), dtype=torch.float32)
         grad = torch.empty_like(hidden) if wanted else None
-        for start in range(0, len(targets), chunk):
-            part = slice(start, start + chunk)
+        for part in _chunks(hidden, head):
             logits = head.logits(hidden[part])  # [chunk, vocabulary]
             log_p = functional.log_softmax(logits, dim=-1)
             target = targets[part, None]
@@ -80,11 +114,16 @@ class _ChunkedNll(torch.autograd.Function):
 
 
 def _gradient(log_p: Tensor, logits: Tensor, target: Tensor, head: Head, dtype: torch.dtype) -> Tensor:
-    """d nll / d hidden = (softmax − one-hot) · d logits / d hidden, [chunk, d]; uses up `log_p`."""
+    """d nll / d hidden, [chunk, d]: softmax − one-hot at the logits; uses up `log_p`."""
     p = log_p.exp_()
     p.scatter_add_(1, target, p.new_full(target.shape, -1.0))
+    return _to_hidden(p, logits, head, dtype)
+
+
+def _to_hidden(grad: Tensor, logits: Tensor, head: Head, dtype: torch.dtype) -> Tensor:
+    """From the gradient at the logits [chunk, vocabulary] to that at the hidden states [chunk, d]; uses `grad` up."""
     if head.cap is not None:
-        p *= 1.0 - (logits / head.cap) ** 2  # tanh' = 1 − tanh²
+        grad *= 1.0 - (logits / head.cap) ** 2  # tanh' = 1 − tanh²
     if head.scale != 1.0:
-        p *= head.scale
-    return p.to(dtype) @ head.weight
+        grad *= head.scale
+    return grad.to(dtype) @ head.weight

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from lab.errors import LabError
 from lab.models.lora import Adapter, LoraConfig
-from lab.models.training import Learned
+from lab.models.training import Servable
 from lab.models.virtual import VirtualConfig, VirtualKind, VirtualTokens
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -31,7 +31,7 @@ _PLAIN: dict[str, Any] = {  # what a plain LoRA has in these fields, and all thi
 }
 
 
-def save_peft(learned: Learned, folder: Path, base_name: str) -> None:
+def save_peft(learned: Servable, folder: Path, base_name: str) -> None:
     """Write it into `folder` (made if needed) for the base model called `base_name`."""
     folder.mkdir(parents=True, exist_ok=True)
     weights, config = _of_lora(learned) if isinstance(learned, Adapter) else _of_virtual(learned)
@@ -45,7 +45,7 @@ def save_peft(learned: Learned, folder: Path, base_name: str) -> None:
     partial.replace(folder / CONFIG)
 
 
-def load_peft(folder: Path) -> Learned:
+def load_peft(folder: Path) -> Servable:
     """Read a plain LoRA, soft prompt or prefix that this lab or stock `peft` wrote into `folder`."""
     config = _read_config(folder)
     try:
@@ -74,7 +74,7 @@ def _of_virtual(tokens: VirtualTokens) -> tuple[dict[str, torch.Tensor], dict[st
     return {_VECTORS: tokens.vectors}, {"peft_type": _TYPES[config.kind], "num_virtual_tokens": config.tokens}
 
 
-def _virtual(folder: Path, kind: VirtualKind, config: dict[str, Any], weights: dict[str, torch.Tensor]) -> Learned:
+def _virtual(folder: Path, kind: VirtualKind, config: dict[str, Any], weights: dict[str, torch.Tensor]) -> Servable:
     number = config.get("num_virtual_tokens")
     if config.get("prefix_projection"):
         raise LabError(f"{folder / CONFIG}: prefix_projection is not supported; only plain prefixes are.")

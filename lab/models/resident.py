@@ -18,7 +18,7 @@ from lab.models.base import BaseModel
 from lab.models.kv_cache import KeyValueCache, Pasts
 from lab.models.lora import Adapter, Factors, GroupedLinear, attach, clear
 from lab.models.loss import Head
-from lab.models.training import Learned
+from lab.models.training import Servable
 from lab.models.virtual import VIRTUAL, VirtualTokens, key_value_shape
 
 Stack = tuple[tuple[str, float], ...]
@@ -45,7 +45,7 @@ class Resident:
         self._prefixes: dict[str, Tensor] = {}  # adapter id → keys and values [layers, 2, 1, heads, v, size]
         self._check_head()
 
-    def add(self, adapter: Learned) -> str:
+    def add(self, adapter: Servable) -> str:
         """Keep `adapter` in memory and return its id, its digest. Raises LabError if it is another model's."""
         digest = adapter.digest()
         if digest not in self._ranks:

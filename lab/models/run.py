@@ -75,7 +75,7 @@ class Run:
         self._sizes = [sum(len(example) for example in group.train) for group in self.groups]
         self._finished: list[int] = []
         self._next = 0  # the first group that has not had a slot yet
-        self._starts: dict[tuple[int, LoraConfig | None], Tensor] = {}
+        self._starts: dict[tuple[int, LoraConfig | None, int], Tensor] = {}
         self._tried: list[int] = []  # tokens of each item of the last wave
         self.slots = Slots(self._capacity(), self.waves.trained.size, self.device)
 
@@ -87,7 +87,7 @@ class Run:
     def _start(self, place: int) -> Tensor:
         """What the group at `place` begins with, [P] on the device; the same for all that have the same settings."""
         group = self.groups[place]
-        key = (self.waves.seed_of(group), group.lora)
+        key = (self.waves.seed_of(group), group.lora, id(group.start))
         if key not in self._starts:
             trained = self.waves.trained
             self._starts[key] = trained.row(trained.start(group, key[0])).to(self.device)

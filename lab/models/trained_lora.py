@@ -31,6 +31,8 @@ class TrainedLora:
             own = group.lora or config
             if (own.targets, own.dropout) != (config.targets, config.dropout):
                 raise LabError(f"Group {group.name!r}: groups of one run share their target layers and dropout.")
+            if group.start and (group.start.config.rank, set(group.start.a)) != (own.rank, set(sites)):
+                raise LabError(f"Group {group.name!r} cannot begin with an adapter of another rank or other layers.")
         self._rank = max((group.lora or config).rank for group in groups)
         self._places: dict[str, tuple[slice, slice]] = {}
         end = 0
@@ -42,6 +44,8 @@ class TrainedLora:
 
     def start(self, group: GroupData | None, seed: int) -> Adapter:
         """What the group begins with; None is one without settings of its own."""
+        if group and group.start:
+            return group.start
         own = group.lora if group and group.lora else self._config
         return initial_adapter(self._sites, own, seed)
 
@@ -59,6 +63,16 @@ class TrainedLora:
         for site, a, b in self._pairs(views):
             drop = dropout(keys, site, p) if p and keys is not None else None
             self._sites[site].factors += (Factors(a, b, scale, drop, wave.items),)
+
+    def penalty(
+        self, views: Sequence[Tensor], groups: Sequence[GroupData], _wave: Wave, _hidden: Tensor
+    ) -> Tensor | None:
+        """λ · ‖ΔW‖² over all sites, [W]: ‖s·BA‖² = s² · tr(BᵀB · AAᵀ), never made larger than [r, r]."""
+        if not any(group.leash.pull for group in groups):
+            return None
+        pulls = [group.leash.pull * (group.lora or self._config).scale ** 2 for group in groups]
+        squares = [((b.mT @ b) * (a @ a.mT)).sum((1, 2)) for _, a, b in self._pairs(views)]
+        return torch.stack(squares).sum(0) * torch.tensor(pulls, device=views[0].device)
 
     def learned(self, row: Tensor, group: GroupData) -> Adapter:
         """The adapter that a row [P] holds, copied to the CPU."""

@@ -44,6 +44,9 @@ class TrainedVirtual:
             return Lead(soft=vectors)
         return Lead(prefix=self._shape.spread(vectors.to(self._dtype)))
 
+    def penalty(self, _views: Sequence[Tensor], _groups: Sequence[GroupData], _wave: Wave, _hidden: Tensor) -> None:
+        """Nothing but the NLL."""
+
     def learned(self, row: Tensor, _group: GroupData) -> VirtualTokens:
         """The virtual tokens that a row [P] holds, copied to the CPU."""
         vectors = row.detach().to("cpu", copy=True).view(self._config.tokens, self._width)

@@ -8,11 +8,16 @@ from typing import Literal
 
 from lab.errors import LabError
 from lab.models.batching import Example
+from lab.models.blend import Blend, BlendConfig
+from lab.models.gate import Gate, GateConfig
+from lab.models.heads import HeadsConfig
 from lab.models.lora import Adapter, LoraConfig
+from lab.models.users import UserConfig, UserTokens, VectorConfig
 from lab.models.virtual import VirtualConfig, VirtualTokens
 
-Learned = Adapter | VirtualTokens
-LearnedConfig = LoraConfig | VirtualConfig
+Servable = Adapter | VirtualTokens
+Learned = Servable | Blend | Gate | UserTokens
+LearnedConfig = LoraConfig | HeadsConfig | VirtualConfig | UserConfig | VectorConfig | BlendConfig | GateConfig
 EventKind = Literal["step", "val", "finished", "checkpoint", "shrunk"]
 
 
@@ -38,12 +43,26 @@ class TrainConfig:
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "eval_every", "patience", "in_flight", "checkpoint_steps")
+        if self.epochs < 0:
+            raise LabError(f"Training: epochs must be 0 or more; got {self.epochs}.")
+        positive = ("batch_size", "eval_every", "patience", "in_flight", "checkpoint_steps")
         for name in positive:
             if (value := getattr(self, name)) is not None and value < 1:
                 raise LabError(f"Training: {name} must be at least 1; got {value}.")
         if self.learning_rate <= 0 or self.max_grad_norm <= 0 or not 0 <= self.warmup_ratio <= 1:
             raise LabError("Training: learning_rate and max_grad_norm must be > 0, warmup_ratio in [0, 1].")
+
+
+@dataclass(frozen=True)
+class Leash:
+    """What holds a group near what it stands on, beside the NLL of its own supervised tokens."""
+
+    pull: float = 0.0  # λ of λ·‖ΔW‖²: the squares of all that it changes, over all layers
+    distil: float = 0.0  # weight of KL(what it stands on ‖ it), mean over its supervised tokens
+
+    def __post_init__(self) -> None:
+        if self.pull < 0 or self.distil < 0:
+            raise LabError(f"What holds a group must be 0 or more; got pull {self.pull}, distil {self.distil}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +78,9 @@ class GroupData:
     learning_rate: float | None = None
     under: Adapter | None = None
     lora: LoraConfig | None = None  # another rank or alpha than the run's
+    start: Adapter | None = None  # what it begins with; None: the start of all groups of the run
+    leash: Leash = Leash()
+    experts: Sequence[Adapter] = ()  # the adapters that a blend or a gate weighs
     seed: int | None = None
     stream: str | None = None  # names its random draws; None: its name
 
@@ -90,7 +112,7 @@ class GroupResult:
     steps: int
     best_step: int
     val_loss: float | None
-    train_loss: float  # mean over the last epoch's steps
+    train_loss: float | None  # mean over the last epoch's steps; None: there was none
     stopped_early: bool
     tokens: int  # trained on
     seconds: float  # its share, by tokens, of the waves it was in

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from lab.errors import LabError
-from lab.methods.recipe import Recipe, read_book
+from lab.methods.recipe import AdapterRef, Recipe, read_book
 from lab.metrics.actions import parse_actions
 from lab.models.answer import Row
 from lab.models.stream import stream
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.gating import Gating
 from lab.tasks.messages import Done
 from lab.tasks.prompting import Prompter
 
@@ -25,14 +27,15 @@ def run(context: JobContext) -> Done:
     server = warm.resident(context, [recipe])
     prompter = Prompter(context)
     messages = prompter.messages(recipe, spec["persona"], spec["context"], spec["messages"], datetime.now(UTC))
-    row = Row(messages, warm.stack(recipe))
+    adapters = Gating(context, prompter).adapters(recipe, messages)
+    row = Row(messages, warm.stack(adapters))
     text, first, pieces = "", None, 0
     for piece in stream(server, row, spec["max_new_tokens"], context.should_stop):
         first = first if first is not None else time.monotonic() - began
         text += piece
         pieces += 1
         context.answer(text)
-    info = _info(recipe, text) | {
+    info = _info(recipe.base, adapters, text) | {
         "first_token_seconds": first,
         "seconds": time.monotonic() - began,
         "n_pieces": pieces,
@@ -51,10 +54,10 @@ def _recipe(context: JobContext) -> Recipe:
     return book[persona]
 
 
-def _info(recipe: Recipe, text: str) -> dict[str, Any]:
+def _info(base: str, adapters: Sequence[AdapterRef], text: str) -> dict[str, Any]:
     return {
-        "base": recipe.base,
-        "adapters": [{"name": adapter.name, "digest": adapter.digest} for adapter in recipe.adapters],
+        "base": base,
+        "adapters": [{"name": one.name, "digest": one.digest, "weight": one.weight} for one in adapters],
         "actions": [
             {"device": action.device, "parameter": action.parameter, "value": action.value}
             for action in sorted(parse_actions(text), key=str)

@@ -16,12 +16,13 @@ from lab.metrics.aggregate import aggregate
 from lab.metrics.similarity import cosine_similarity
 from lab.metrics.turns import TurnScores, score_turn
 from lab.models.answer import Row
-from lab.models.resident import Resident
+from lab.models.resident import Resident, Stack
 from lab.models.serve import Answer, generate, nll
 from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.gating import Gating
 from lab.tasks.material import Material, material
 from lab.tasks.messages import Done, Progress
 from lab.tasks.prompting import Prompter
@@ -39,6 +40,7 @@ class _Turn:
     dialogue: str
     index: int  # in `messages`
     messages: Messages  # the whole dialogue, system message first
+    adapters: Stack  # what serves the dialogue
     context: dict[str, object]
     task_type: str
 
@@ -56,10 +58,11 @@ def run(context: JobContext) -> Done:
     given = material(context)
     book = read_book(context.needed("book"))
     server = warm.resident(context, list(book.values()))
-    turns = _turns(given, Prompter(context, given), book, context.spec["split"])
-    answers = _answer(context, server, book, turns)
+    prompter = Prompter(context, given)
+    turns = _turns(given, prompter, Gating(context, prompter), book, context.spec["split"])
+    answers = _answer(context, server, turns)
     context.progress(Progress(progress=_SHARE_OF_ANSWERS, step=len(turns), total_steps=len(turns), note="scoring"))
-    predictions = _score(context, server, book, turns, answers.texts)
+    predictions = _score(context, server, turns, answers.texts)
     write_predictions(context.folder, predictions)
     result = {
         "turns": len(turns),
@@ -71,13 +74,14 @@ def run(context: JobContext) -> Done:
     return Done("", result, _persona_scores(predictions))
 
 
-def _turns(given: Material, prompter: Prompter, book: RecipeBook, part: str) -> list[_Turn]:
+def _turns(given: Material, prompter: Prompter, gating: Gating, book: RecipeBook, part: str) -> list[_Turn]:
     found = []
     for persona in given.personas:
         if persona not in book:
             continue
         for dialogue in given.dialogues(persona, part):
             messages = prompter.dialogue(book[persona], dialogue)
+            adapters = warm.stack(gating.adapters(book[persona], messages))
             found += [
                 _Turn(
                     f"{dialogue.dialogue_id}:{index}",
@@ -85,6 +89,7 @@ def _turns(given: Material, prompter: Prompter, book: RecipeBook, part: str) -> 
                     dialogue.dialogue_id,
                     index,
                     messages,
+                    adapters,
                     dialogue.context,
                     dialogue.task_type or "",
                 )
@@ -147,11 +152,11 @@ class _Answers:
         self._saved = time.monotonic()
 
 
-def _answer(context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn]) -> _Answers:
+def _answer(context: JobContext, server: Resident, turns: list[_Turn]) -> _Answers:
     """Answer every turn that an earlier attempt has not."""
     answers = _Answers(context, turns)
     waiting = answers.waiting()
-    rows = [Row(turn.history, warm.stack(book[turn.persona])) for turn in waiting]
+    rows = [Row(turn.history, turn.adapters) for turn in waiting]
     context.progress(Progress(note="answering"))
     try:
         generate(
@@ -171,13 +176,11 @@ def _answer(context: JobContext, server: Resident, book: RecipeBook, turns: list
 # ---------------------------------------------------------------- scores
 
 
-def _score(
-    context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn], answers: dict[str, str]
-) -> list[Prediction]:
+def _score(context: JobContext, server: Resident, turns: list[_Turn], answers: dict[str, str]) -> list[Prediction]:
     texts = [answers[turn.key] for turn in turns]
     encoder = warm.embedder(context)
     similarity = cosine_similarity(encoder.encode([turn.reference for turn in turns]), encoder.encode(texts))
-    likelihood = _likelihood(context, server, book, turns)
+    likelihood = _likelihood(context, server, turns)
     return [
         Prediction(
             turn.persona,
@@ -195,14 +198,11 @@ def _score(
     ]
 
 
-def _likelihood(
-    context: JobContext, server: Resident, book: RecipeBook, turns: list[_Turn]
-) -> dict[str, tuple[float, int]]:
+def _likelihood(context: JobContext, server: Resident, turns: list[_Turn]) -> dict[str, tuple[float, int]]:
     """Turn's key → summed NLL (nats) and number of its reference's tokens; one pass for each dialogue."""
-    dialogues = {(turn.persona, turn.dialogue): turn.messages for turn in turns}
-    rows = [Row(messages, warm.stack(book[persona])) for (persona, _), messages in dialogues.items()]
+    dialogues = {(turn.persona, turn.dialogue): Row(turn.messages, turn.adapters) for turn in turns}
     try:
-        scored = nll(server, rows, should_stop=context.should_stop)
+        scored = nll(server, list(dialogues.values()), should_stop=context.should_stop)
     except Stopped:
         raise JobStopped from None
     return {

@@ -31,6 +31,10 @@ KINDS = {
     "recipes": "lab.tasks.recipes",
     "cluster": "lab.tasks.cluster",
     "merge": "lab.tasks.merge",
+    "meta": "lab.tasks.meta",
+    "mixture": "lab.tasks.mixture",
+    "augment": "lab.tasks.augment",
+    "route": "lab.tasks.route",
     "evaluate": "lab.tasks.evaluate",
     "chat": "lab.tasks.chat",
 }

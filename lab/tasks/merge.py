@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,12 @@ from lab.methods.declare import Merge
 from lab.methods.recipe import AdapterRef, RecipeBook, read_book, write_book
 from lab.models.lora import Adapter
 from lab.models.merge import merge
-from lab.models.peft_format import load_peft, save_peft
+from lab.models.peft_format import save_peft
 from lab.report.predictions import read_predictions
+from lab.tasks.adapters import read_lora
 from lab.tasks.cluster import Clusters, read_clusters
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.merge_learned import learn_weights
 from lab.tasks.messages import Done, Progress
 
 
@@ -39,8 +41,10 @@ def run(context: JobContext) -> Done:
     clusters = read_clusters(context.needed("clusters"))
     scores = context.input("scores")
     mixes = choose(how, clusters, _val_scores(scores), context.spec["seed"])
-    sharers = Counter(mixes.values())
     shelf = _Shelf(context, book, how)
+    if how.weights == "learned":
+        mixes = _with_learned(context, mixes, shelf)
+    sharers = Counter(mixes.values())
     merged: RecipeBook = {}
     began = time.perf_counter()
     for number, (persona, mix) in enumerate(mixes.items()):
@@ -56,6 +60,16 @@ def run(context: JobContext) -> Done:
     return Done(
         "", {"train_seconds": time.perf_counter() - began, "parameters": shelf.parameters, "adapters": len(shelf.made)}
     )
+
+
+def _with_learned(context: JobContext, mixes: dict[str, Mix], shelf: _Shelf) -> dict[str, Mix]:
+    """The same personas' adapters with the weights that fit each one's val dialogues."""
+    for mix in mixes.values():
+        shelf.check(mix)
+    found = learn_weights(context, shelf.book, {p: mix.personas for p, mix in mixes.items()}, shelf.own)
+    for persona in mixes.keys() - found.keys():
+        context.log(f"{persona} has no val dialogue: its weights stay equal")
+    return {p: Mix(mix.personas, found.get(p, mix.weights)) for p, mix in mixes.items()}
 
 
 def choose(how: Merge, clusters: Clusters, scores: dict[str, float], seed: int) -> dict[str, Mix]:
@@ -88,7 +102,7 @@ def _picked(how: Merge, members: list[str], similar: NDArray[np.float64], person
 def _weights(
     how: Merge, picked: Sequence[str], cosine: dict[str, float], clusters: Clusters, scores: dict[str, float]
 ) -> tuple[float, ...]:
-    if how.weights == "equal":
+    if how.weights in ("equal", "learned"):
         raw = [1.0] * len(picked)
     elif how.weights == "cosine":
         raw = [max(cosine[other], 0.0) for other in picked]
@@ -123,13 +137,17 @@ class _Shelf:
 
     def __post_init__(self) -> None:
         root = self.context.root
-        self._load = lru_cache(maxsize=256)(lambda folder: _lora(root / folder))
+        self._load = lru_cache(maxsize=256)(partial(read_lora, root))
+
+    def own(self, persona: str) -> Adapter:
+        """The adapter of a persona's own that can be merged with others'."""
+        return self._load(self.book[persona].adapters[-1])
 
     def merged(self, mix: Mix, label: str) -> AdapterRef:
         if mix in self.made:
             return self.made[mix]
-        self._check(mix)
-        adapters = [self._load(self.book[other].adapters[-1].folder) for other in mix.personas]
+        self.check(mix)
+        adapters = [self.own(other) for other in mix.personas]
         how, seed = self.how, self.context.spec["seed"]
         adapter = merge(adapters, mix.weights, how.how, rank=how.rank, density=how.density, seed=seed)
         folder = self.context.folder / "adapters" / f"{len(self.made):04d}"
@@ -139,17 +157,10 @@ class _Shelf:
         self.made[mix] = AdapterRef(name, self.context.relative(folder), adapter.digest())
         return self.made[mix]
 
-    def _check(self, mix: Mix) -> None:
+    def check(self, mix: Mix) -> None:
         """The recipes must differ in their last adapter only."""
         stacks = [self.book[other].adapters for other in mix.personas]
         if not all(stacks):
             raise LabError("there is no adapter to merge; name a method in merge.of that trains some.")
         if len({stack[:-1] for stack in stacks}) > 1:
             raise LabError("the adapters to merge stand on different ones; merge such that stand on one.")
-
-
-def _lora(folder: Path) -> Adapter:
-    adapter = load_peft(folder)
-    if not isinstance(adapter, Adapter):
-        raise LabError(f"{folder}: only LoRA adapters can be merged, and this is a {adapter.config.kind}.")
-    return adapter

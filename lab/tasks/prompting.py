@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lab.data.types import Dialogue
 from lab.methods.profile import preferences
@@ -51,15 +52,21 @@ class Prompter:
         at: datetime,
     ) -> Messages:
         """A dialogue, or its beginning, that started at this time."""
-        about = "\n\n".join(part for part in (recipe.about, self._earlier(recipe, persona, turns, at)) if part)
+        history = recipe.history or persona
+        about = "\n\n".join(part for part in (recipe.about, self._earlier(recipe, history, turns, at)) if part)
         return to_messages(situation, turns, about)
+
+    def opening(self, turns: Sequence[Mapping[str, str]]) -> NDArray[np.float32]:
+        """The embedding [d] of what the user says first: by it a dialogue is looked up, and shared among experts."""
+        first = next((turn for turn in turns if turn["role"] == "user"), None)
+        vector: NDArray[np.float32] = self._embed([query_text([first] if first else [])])[0]
+        return vector
 
     def _earlier(self, recipe: Recipe, persona: str, turns: Sequence[Mapping[str, str]], at: datetime) -> str:
         if recipe.retrieve is None:
             return ""
         how = Retrieval(recipe.retrieve["k"], recipe.retrieve["by"], recipe.retrieve["show"])
-        first = next((turn for turn in turns if turn["role"] == "user"), None)
-        query = self._embed([query_text([first] if first else [])])[0]
+        query = self.opening(turns)
         return shown(self._history(persona).nearest(query, at, how.k, how.by), how.as_)
 
     def _history(self, persona: str) -> History:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from lab.errors import LabError
 from lab.methods.profile import description_text, preferences
 from lab.methods.recipe import Recipe, RecipeBook, read_book, write_book
 from lab.tasks.context import JobContext
@@ -14,9 +17,24 @@ from lab.tasks.messages import Done
 def run(context: JobContext) -> Done:
     """Write a recipe for each persona."""
     given, under = material(context), book_under(context)
+    if context.spec.get("swap"):
+        under = _swapped(under, given.personas, context.spec["seed"])
     book = {persona: with_prompt(context, given, persona, begun(context, under, persona)) for persona in given.personas}
     write_book(book, context.folder)
     return Done("", {"personas": len(book)})
+
+
+def _swapped(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:
+    """Every persona with another one's recipe, its history included: one cycle through all, in an order drawn.
+
+    Raises:
+        LabError: there is no other persona.
+    """
+    if len(personas) < 2:
+        raise LabError("a single persona cannot be served as another one; take two personas or more.")
+    order = [personas[i] for i in np.random.default_rng(seed).permutation(len(personas))]
+    others = zip(order, [*order[1:], order[0]], strict=True)
+    return {persona: replace(book[other], history=book[other].history or other) for persona, other in others}
 
 
 def book_under(context: JobContext) -> RecipeBook:

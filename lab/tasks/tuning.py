@@ -24,7 +24,7 @@ def spread(group: GroupData, setting: Setting, lora: LoraConfig | None) -> Group
     """The group as it trains under this setting; what it draws at random is the same under all of one seed."""
     if not setting:
         return group
-    rank = setting.get("rank")
+    rank, pull = setting.get("rank"), setting.get("pull")
     return replace(
         group,
         name=label(group.name, setting),
@@ -32,6 +32,7 @@ def spread(group: GroupData, setting: Setting, lora: LoraConfig | None) -> Group
         learning_rate=setting.get("learning_rate"),
         seed=setting.get("seed"),
         lora=replace(lora, rank=rank, alpha=lora.scale * rank) if lora and rank else None,
+        leash=group.leash if pull is None else replace(group.leash, pull=pull),
     )
 
 

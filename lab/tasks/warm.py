@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from lab.models.base import BaseModel, load_base
 from lab.models.embedder import Embedder
 from lab.models.peft_format import load_peft
 from lab.models.resident import Resident, Stack
-from lab.models.training import Learned
+from lab.models.training import Servable
 from lab.tasks.base_identity import fingerprint
 from lab.tasks.context import JobContext
 from lab.tasks.messages import Progress
@@ -59,7 +60,7 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     held = _hold(context)
     for recipe in recipes:
         _check_weights(recipe.base, recipe.weights, held.key[3])
-        for reference in recipe.adapters:
+        for reference in (*recipe.adapters, *(recipe.gated.experts if recipe.gated else ())):
             if reference.digest not in held.loaded:
                 held.resident.add(_load(context.root, reference))
                 held.loaded.add(reference.digest)
@@ -71,12 +72,12 @@ def _check_weights(base: str, wanted: str, found: str) -> None:
         raise LabError(f"the base model in {base} is not the one of this study any more; run the study again for it.")
 
 
-def stack(recipe: Recipe) -> Stack:
-    """A recipe's adapters as a row of `lab.models.serve` names them: by digest, which is their resident id."""
-    return tuple((reference.digest, reference.weight) for reference in recipe.adapters)
+def stack(adapters: Sequence[AdapterRef]) -> Stack:
+    """Adapters as a row of `lab.models.serve` names them: by digest, which is their resident id."""
+    return tuple((reference.digest, reference.weight) for reference in adapters)
 
 
-def _load(root: Path, reference: AdapterRef) -> Learned:
+def _load(root: Path, reference: AdapterRef) -> Servable:
     folder = root / reference.folder
     adapter = load_peft(folder)
     if adapter.digest() != reference.digest:
