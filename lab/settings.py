@@ -8,9 +8,10 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +22,7 @@ from pydantic_settings import (
 from lab.errors import LabError
 
 _FILE_VARIABLE = "LAB_SETTINGS"
+_SECRET = ("database_url", "redis_url")  # may hold a password
 
 
 def _settings_file() -> Path:
@@ -65,7 +67,7 @@ class Settings(BaseSettings):
     )
     checkpoint_seconds: float = Field(60.0, gt=0, description="How much work a crash may cost at most.")
     retry_seconds: float = Field(5.0, ge=0, description="Pause before a failed job is tried again.")
-    tries: int = Field(2, ge=1, description="How often a job may fail with an error before it stays FAILED.")
+    tries: int = Field(2, ge=1, le=1000, description="How often a job may fail with an error before it stays FAILED.")
     chat_idle_seconds: float = Field(
         600.0, gt=0, description="The chat model is unloaded after this long without a message."
     )
@@ -82,6 +84,18 @@ class Settings(BaseSettings):
         """Variables win over the file; nothing else is read."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_url(cls, url: str) -> str:
+        try:
+            found = urlsplit(url)
+            fits = found.scheme in ("redis", "rediss", "unix") and (found.port is None or found.port > 0)
+        except ValueError:
+            fits = False
+        if url and not fits:
+            raise ValueError("this is not a URL that begins with redis:// or rediss:// or unix://")
+        return url
 
     @model_validator(mode="after")
     def _a_lease_outlives_a_late_heartbeat(self) -> Self:
@@ -130,7 +144,10 @@ def _sentence(error: ValidationError, file: Path) -> LabError:
     key = ".".join(str(part) for part in first["loc"])
     if not key:  # settings that do not fit together
         return LabError(f"settings (in {file} or LAB_* variables): {first['msg'].removeprefix('Value error, ')}.")
-    return LabError(f"setting '{key}' (in {file} or LAB_{key.upper()}): {first['msg']}, but got {first['input']!r}.")
+    where = f"setting '{key}' (in {file} or LAB_{key.upper()})"
+    if key in _SECRET:
+        return LabError(f"{where}: {first['msg'].removeprefix('Value error, ')}; mend it or leave it empty.")
+    return LabError(f"{where}: {first['msg']}, but got {first['input']!r}.")
 
 
 @lru_cache(maxsize=1)

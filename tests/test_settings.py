@@ -117,6 +117,15 @@ def test_a_value_that_does_not_fit_names_its_key_and_both_places(home, monkeypat
     assert re.fullmatch(where + says, refused())
 
 
+@pytest.mark.parametrize("url", ["redis://[", "queue:6379", "http://ada:s3cret@queue", "redis://ada:s3cret@queue:port"])
+def test_a_redis_url_that_is_none_is_refused_without_telling_its_password(monkeypatch, url):
+    monkeypatch.setenv("LAB_REDIS_URL", url)
+    said = refused()
+    assert "this is not a URL that begins with" in said
+    assert said.endswith("mend it or leave it empty.")
+    assert "s3cret" not in said
+
+
 def test_a_list_that_is_not_json_is_refused(monkeypatch):
     monkeypatch.setenv("LAB_DEVICES", "cuda:0")
     assert refused().endswith('"devices" from source "EnvSettingsSource"; complex values are written as JSON.')

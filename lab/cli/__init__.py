@@ -12,7 +12,17 @@ def main() -> None:
     from lab.cli.app import app
 
     try:
+        _check_arguments(sys.argv[1:])
         app()
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Names go into a database and into files, so they have to be text."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise LabError(f"argument {number} ({argument!r}) is not valid UTF-8; write it in UTF-8.") from None

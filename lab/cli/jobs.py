@@ -16,7 +16,8 @@ from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
 
 _SPARE = ("val", "loss", "eta")  # columns that go where there is no room, the first first
-JobIds = Annotated[list[int], typer.Argument(help="Job ids, from `lab jobs`.")]
+_MOST = 2**63 - 1  # that a database's integer holds
+JobIds = Annotated[list[int], typer.Argument(help="Job ids, from `lab jobs`.", min=1, max=_MOST)]
 
 
 def jobs(
@@ -56,7 +57,7 @@ def _cells(row: JobRow) -> dict[str, str]:
 
 
 def logs(
-    job: Annotated[int, typer.Argument(help="Job id, from `lab jobs`.")],
+    job: Annotated[int, typer.Argument(help="Job id, from `lab jobs`.", min=1, max=_MOST)],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and print new lines.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:

@@ -118,7 +118,10 @@ def _base() -> str:
 
 def _disk() -> str:
     folder = load_settings().artifacts
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{folder}: this folder cannot be made ({error.strerror}); choose other artifacts.") from None
     free = shutil.disk_usage(folder).free
     if free < _ENOUGH_DISK:
         raise LabError(f"{folder}: only {free >> 20} MiB free; make room or choose other artifacts.")

@@ -71,7 +71,10 @@ def make_engine(url: str) -> Engine:
     except ArgumentError as error:
         raise LabError(f"database_url: {error}; {mend}.") from None
     if driver == "sqlite":
-        engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
+        try:
+            engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
+        except ArgumentError:
+            raise LabError(f"database_url: this is not the URL of an SQLite file; {mend}.") from None
         _prepare_sqlite(engine)
         return engine
     if driver != "postgresql+psycopg":
