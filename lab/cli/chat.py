@@ -115,7 +115,6 @@ def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -
     if not quiet:
         weights = " + ".join(f"{adapter['name']}@{adapter['digest'][:6]}" for adapter in reply.info.get("adapters", ()))
         actions = ", ".join(f"{a['device']} {a['parameter']} {a['value']}" for a in reply.info.get("actions", ()))
-        console.print(
-            f"\n[dim]— {marked(weights or 'the base alone')}{marked(actions and ' · ' + actions)}[/]", markup=True
-        )
+        alone = str(reply.info["base"]) if "endpoint" in reply.info else "the base alone"
+        console.print(f"\n[dim]— {marked(weights or alone)}{marked(actions and ' · ' + actions)}[/]", markup=True)
     return reply

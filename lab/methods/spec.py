@@ -243,6 +243,7 @@ def _check_method(
     for under in declared[name].stands_on:
         _check_method(declared, families, under, where, (*above, name))
     _check_shares(declared, name, where)
+    _check_weights_are_here(declared, name, where)
 
 
 def _check_shares(declared: dict[str, Method], name: str, where: str) -> None:
@@ -256,6 +257,24 @@ def _check_shares(declared: dict[str, Method], name: str, where: str) -> None:
             f"{where}: '{name}' is shared by {declared[name].share}, but '{declared[name].on}', which it stands on, "
             f"differs by {_SHARES[narrow]}; let it stand on a method that is shared as widely."
         )
+
+
+def _check_weights_are_here(declared: dict[str, Method], name: str, where: str) -> None:
+    """Nothing is learned on top of a model that runs elsewhere, nor out of it."""
+    method = declared[name]
+    far = _endpoint_under(declared, name)
+    if far and far != name and (method.learns or method.merge or method.mixture):
+        raise LabError(
+            f"{where}: '{name}' learns from weights, but those of '{far}', which it stands on, are behind an endpoint; "
+            "let it stand on a method of the base model, or add only 'prompt' or 'retrieve'."
+        )
+
+
+def _endpoint_under(declared: dict[str, Method], name: str) -> str | None:
+    """The first method with an endpoint among this one and all that it stands on."""
+    if declared[name].endpoint:
+        return name
+    return next(filter(None, (_endpoint_under(declared, under) for under in declared[name].stands_on)), None)
 
 
 _SHARES = ("everyone", "cluster", "persona")  # from wide to narrow

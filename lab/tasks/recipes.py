@@ -49,12 +49,12 @@ def begun(context: JobContext, under: RecipeBook, persona: str) -> Recipe:
 
 
 def with_prompt(context: JobContext, given: Material, persona: str, recipe: Recipe) -> Recipe:
-    """The recipe with what the method itself adds to the prompt."""
+    """The recipe with what the method itself adds to the prompt, and with the model elsewhere that it asks."""
     prompt = context.spec.get("prompt")
     if prompt == "description":
         who = next(one for one in given.dataset.personas if one.persona_id == persona)
         recipe = replace(recipe, prompt=prompt, about=description_text(who))
     elif prompt == "preferences":
         recipe = replace(recipe, prompt=prompt, about=preferences(given.dialogues(persona, "train")))
-    retrieve = context.spec.get("retrieve")
-    return replace(recipe, retrieve=retrieve) if retrieve else recipe
+    added = {name: context.spec[name] for name in ("retrieve", "endpoint") if name in context.spec}
+    return replace(recipe, **added)

@@ -25,6 +25,8 @@ from lab.models.serve import Row, generate
 SYSTEM = {"role": "system", "content": "You are a helpful assistant."}
 DIALOGUES = [[SYSTEM, {"role": "user", "content": f"Setting the AC to {n} degrees, please."}] for n in range(9)]
 
+UNFINISHED = "\ufffd"  # a character cut off in its middle, which we leave out
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
@@ -71,9 +73,10 @@ def test_it_answers_as_the_same_model_does_here(url, folder):
     there: dict[int, str] = {}
     model = RemoteModel(Endpoint(url, str(folder), "TINY_KEY", 60.0), 12)
     model.answer_all(DIALOGUES, there.__setitem__)
-    assert [there[number] for number in range(len(DIALOGUES))] == [answer.text for answer in here]
+    texts = [there[number].rstrip(UNFINISHED) for number in range(len(DIALOGUES))]
+    assert texts == [answer.text for answer in here]
     assert model.is_greedy
-    assert "".join(model.stream(DIALOGUES[0])) == here[0].text
+    assert "".join(model.stream(DIALOGUES[0])).rstrip(UNFINISHED) == here[0].text
 
 
 def test_it_says_that_another_model_is_not_served(url):

@@ -123,11 +123,12 @@ def actions(info: Mapping[str, Any]) -> Line:
 
 
 def weights(info: Mapping[str, Any]) -> Line:
-    """The weights that answered: `unified@3fa9c1 + persona/maya@91be07`."""
+    """The weights that answered, `unified@3fa9c1 + persona/maya@91be07`, or the model elsewhere that did."""
     spans: list[Span] = []
     for adapter in info.get("adapters", ()):
         spans += [(" + ", "faint"), (one_line(adapter["name"]), "dim"), (f"@{digest(adapter['digest'])}", "second")]
-    return tuple(spans[1:]) or ((f"{one_line(str(info.get('base', 'base')))} alone", "dim"),)
+    base = one_line(str(info.get("base", "base")))
+    return tuple(spans[1:]) or ((base if "endpoint" in info else f"{base} alone", "dim"),)
 
 
 def _speed(info: Mapping[str, Any]) -> Line:
