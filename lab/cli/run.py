@@ -11,7 +11,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from lab.cli.output import console, duration, marked, number, print_json, table
+from lab.cli.output import console, duration, number, print_json, table
 from lab.cli.results import print_results
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
@@ -29,12 +29,15 @@ def run(
     personas: Annotated[int | None, typer.Option(help="Only the first so many personas.")] = None,
     dialogues: Annotated[int | None, typer.Option(help="Only the first so many dialogues of each.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show every job with time and disk; queue nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, show progress, print the results at the end.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the study and its job ids as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the study, its job ids or plan, as JSON.")] = False,
 ) -> None:
     """Queue a study: its jobs run whether or not anybody watches."""
+    from lab.cli.plan import as_json, check_room, print_costs, print_plan
     from lab.tasks.local import ensure_running
-    from lab.tasks.submit import submit
+    from lab.tasks.preview import preview
+    from lab.tasks.submit import prepare, queue
     from lab.tasks.sweep import ring
 
     overrides: dict[str, Any] = {
@@ -46,19 +49,24 @@ def run(
         "dialogues": dialogues,
     }
     migrate()
+    prepared = prepare(study, {key: value for key, value in overrides.items() if value is not None})
+    costs = preview(prepared)
+    if plan:
+        print_plan(costs, json)
+        return
+    check_room(costs)
+    if not json:
+        print_costs(costs)
     before = list_jobs()
-    row, jobs = submit(study, {key: value for key, value in overrides.items() if value is not None})
+    row, jobs = queue(prepared)
     ensure_running()
     ring()
     left = [job for job in before if row.name in job.studies and job.id not in jobs]
     if json and not watch:
-        print_json({"study": row.name, "jobs": jobs, "left": [job.id for job in left]})
+        print_json({"jobs": jobs, "left": [job.id for job in left]} | as_json(costs))
         return
-    if not json:
-        what = f"{len(jobs)} jobs on {row.dataset_name}, base {row.base}"
-        console.print(f"study [bold]{row.name}[/]: {marked(what)}", soft_wrap=True, markup=True)
-        if left:
-            console.print(_changed(row, len(jobs), left))
+    if left and not json:
+        console.print(_changed(row, len(jobs), left))
     if watch:
         _watch(row, quiet=json)
         _finish(row, json)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.data.load import load
+from lab.data.split import Split, split_by_time
 from lab.data.store import keep, locate
+from lab.data.types import Dataset as DialogueData
 from lab.data.types import digest
 from lab.db.queries import StudyRow, get_study
 from lab.db.reuse import forget, succeeded
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
 from lab.errors import LabError
-from lab.methods.plan import plan
+from lab.methods.histories import short_histories
+from lab.methods.plan import PlannedJob, plan
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_study
 from lab.settings import load_settings
@@ -23,8 +27,22 @@ from lab.tasks.base_identity import fingerprint, located
 from lab.tasks.manifest import verify_manifest
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A study that is planned and could be queued."""
+
+    spec: StudySpec
+    dataset: Dataset
+    data: DialogueData  # what the study takes of it
+    split: Split
+    jobs: list[PlannedJob]
+    reused: frozenset[str]  # keys of the jobs that succeeded before and whose artifacts are whole
+    lost: tuple[int, ...]  # ids of those whose artifacts are not
+    warnings: tuple[str, ...]
+
+
 def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list[int]]:
-    """Plan a study given by a file, by options, or by both.
+    """Plan a study given by a file, by options, or by both, and queue it.
 
     Returns:
         the study and the ids of its jobs, parents first.
@@ -32,26 +50,48 @@ def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list
     Raises:
         LabError: something about the study, its data or its methods does not fit; then nothing is queued.
     """
-    settings = load_settings()
-    spec = _spec(file, overrides, settings.base)
-    dataset = import_data(spec.data)
+    return queue(prepare(file, overrides))
+
+
+def prepare(file: Path | None, overrides: dict[str, Any]) -> Prepared:
+    """Plan a study; its data are brought in, but nothing is queued.
+
+    Raises:
+        LabError: something about the study, its data or its methods does not fit.
+    """
+    spec = _spec(file, overrides, load_settings().base)
+    dataset, data = _import(spec.data)
     _check_size(spec, dataset)
+    data = data.take(spec.personas or dataset.n_personas, spec.dialogues)
+    split = split_by_time(data, spec.split)
+    warnings = short_histories(spec, {persona: len(one.train) for persona, one in split.personas.items()})
     spec = spec.model_copy(update={"base": located(spec.base)})
     jobs = plan(spec, dataset.digest, fingerprint(spec.base))
-    _forget_lost([job.key for job in jobs])
-    row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
-    ids = save_study(row, jobs, max_tries=settings.tries)
+    reused, lost = _there([job.key for job in jobs])
+    return Prepared(spec, dataset, data, split, jobs, reused, lost, tuple(warnings))
+
+
+def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
+    """Queue a study; returns it and the ids of its jobs, parents first."""
+    for job in prepared.lost:
+        forget(job)
+    spec = prepared.spec
+    row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=prepared.dataset.digest, base=spec.base)
+    ids = save_study(row, prepared.jobs, max_tries=load_settings().tries)
     return get_study(spec.name), ids
 
 
-def _forget_lost(keys: Sequence[str]) -> None:
-    """Of what was computed before, reuse what is still there as it was committed."""
+def _there(keys: Sequence[str]) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Of what was computed before, the keys of what is there as it was committed, and the ids of what is not."""
     artifacts = load_settings().artifacts
+    there, lost = set(), []
     for job in succeeded(keys):
         try:
             verify_manifest(artifacts / (job.artifact or ""), job.manifest or "")
+            there.add(job.key)
         except (LabError, OSError):
-            forget(job.id or 0)
+            lost.append(job.id or 0)
+    return frozenset(there), tuple(lost)
 
 
 def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> StudySpec:
@@ -78,6 +118,10 @@ def import_data(source: str) -> Dataset:
     Raises:
         LabError: it is none of these, or its files are at fault.
     """
+    return _import(source)[0]
+
+
+def _import(source: str) -> tuple[Dataset, DialogueData]:
     artifacts = load_settings().artifacts
     dataset = load(locate(source, artifacts / "data"))
     content = digest(dataset)
@@ -91,7 +135,7 @@ def import_data(source: str) -> Dataset:
         n_dialogues=len(dataset.dialogues),
     )
     save_dataset(row)
-    return row
+    return row, dataset
 
 
 def _check_size(spec: StudySpec, dataset: Dataset) -> None:

@@ -1,0 +1,142 @@
+"""`lab run --plan`: what a study would run, and an estimate of time and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lab.cli.output import console, marked, print_json, table
+from lab.errors import LabError
+from lab.methods.estimate import JobEstimate
+from lab.methods.rates import Basis
+from lab.settings import load_settings
+from lab.tasks.preview import Preview
+from lab.tui.text import safe
+
+_NOTES: dict[Basis, str] = {"measured": "", "scaled": "from another base or device", "guess": "a guess"}
+
+
+def print_plan(found: Preview, json: bool) -> None:
+    """Every job in order, totals, and what there is to say about them."""
+    if json:
+        print_json(as_json(found) | {"jobs": [_job_json(one) for one in found.estimate.jobs]})
+        return
+    _print_study(found)
+    numbers = ("job", "time", "disk")
+    columns = ("job", "kind", "method", "after", "time", "disk", "note")
+    console.print(table(columns, map(_line, found.estimate.jobs), right=numbers, spare=("disk", "after")))
+    _print_totals(found)
+
+
+def print_costs(found: Preview) -> None:
+    """The totals alone, and what there is to say about them."""
+    _print_study(found)
+    _print_totals(found)
+
+
+def _print_study(found: Preview) -> None:
+    spec = found.prepared.spec
+    what = f"{found.prepared.dataset.name}, {len(found.prepared.data.personas)} personas, base {spec.base}"
+    console.print(f"study [bold]{spec.name}[/]: {marked(what)}", soft_wrap=True, markup=True)
+
+
+def _print_totals(found: Preview) -> None:
+    for line in (total(found), *remarks(found)):
+        console.print(safe(line), soft_wrap=True)
+
+
+def total(found: Preview) -> str:
+    """`23 jobs, 7 reused; about 41 min on this machine, 85 MB`."""
+    costs = found.estimate
+    jobs = f"{len(costs.jobs)} job{'s' if len(costs.jobs) != 1 else ''}"
+    disk = size_text(costs.bytes) + (" and what is not known" if costs.unknown_disk else "")
+    return f"{jobs}, {costs.reused} reused; {time_text(costs.seconds)} {_where(found)}, {disk}"
+
+
+def remarks(found: Preview) -> Iterator[str]:
+    """What has to be known about the estimate and about the study."""
+    if kinds := found.estimate.guessed:
+        yield f"no job of this kind has run here yet, so its time is a rough guess: {', '.join(kinds)}"
+    if found.estimate.bytes > found.free:
+        yield f"this does not fit: {size_text(found.free)} are free in {load_settings().artifacts}"
+    yield from found.prepared.warnings
+
+
+def check_room(found: Preview) -> None:
+    """Let nothing be queued that has no room.
+
+    Raises:
+        LabError: the study needs more disk than is free.
+    """
+    if found.estimate.bytes > found.free:
+        raise LabError(
+            f"study '{found.prepared.spec.name}' needs about {size_text(found.estimate.bytes)} of disk, but only "
+            f"{size_text(found.free)} are free in {load_settings().artifacts}; make room there, or take fewer "
+            "personas or methods."
+        )
+
+
+def as_json(found: Preview) -> dict[str, Any]:
+    """The totals."""
+    costs = found.estimate
+    return {
+        "study": found.prepared.spec.name,
+        "total": {
+            "jobs": len(costs.jobs),
+            "reused": costs.reused,
+            "seconds": costs.seconds,
+            "bytes": costs.bytes,
+            "disk_is_known": not costs.unknown_disk,
+            "free_bytes": found.free,
+            "devices": found.devices,
+            "guessed": costs.guessed,
+        },
+        "warnings": found.prepared.warnings,
+    }
+
+
+def time_text(seconds: float) -> str:
+    """`0 s`, `about 41 min`, `about 3 h 20 min`: no finer than an estimate is."""
+    if seconds < 90:
+        return f"about {seconds:.0f} s" if seconds else "0 s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f"about {hours} h {rest} min" if hours else f"about {minutes} min"
+
+
+def size_text(size: int) -> str:
+    """`85 MB`."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= one:
+            return f"{size / one:.1f} {unit}" if size < 10 * one else f"{size / one:,.0f} {unit}"
+    return f"{size} B"
+
+
+def _where(found: Preview) -> str:
+    here = not load_settings().redis_url
+    number = len(found.devices)
+    if number == 1:
+        return "on this machine" if here else "on one device"
+    return f"on this machine's {number} devices" if here else f"on {number} devices"
+
+
+def _line(one: JobEstimate) -> tuple[str, ...]:
+    after = ", ".join(map(str, one.after))
+    head = (str(one.number), one.job.kind, one.job.method, after)
+    if one.reused:
+        return (*head, "0 s", "", "reused")
+    disk = "?" if one.bytes is None else size_text(one.bytes)
+    return (*head, time_text(one.seconds).removeprefix("about "), disk, _NOTES[one.basis])
+
+
+def _job_json(one: JobEstimate) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "kind": one.job.kind,
+        "method": one.job.method,
+        "after": one.after,
+        "reused": one.reused,
+        "seconds": one.seconds,
+        "bytes": one.bytes,
+        "basis": one.basis,
+    }
