@@ -53,7 +53,7 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         fresh = temporary / "new"
         fresh.mkdir()
         write(fresh)
-        for path in fresh.iterdir():
+        for path in filter(Path.is_file, fresh.rglob("*")):
             _sync(path)
         _swap(fresh, folder, temporary / "old")
     except OSError as error:
