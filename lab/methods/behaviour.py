@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean, pstdev
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.data.types import Dialogue, Message, Value
 from lab.errors import LabError
+from lab.methods.features import Family, Floats, Traits, fitted, rows
 from lab.metrics.actions import devices_mentioned, parse_actions
-
-Floats = npt.NDArray[np.float64]
 
 # Where fewer assistant messages set a device, the talk is not of devices: "18 degrees" is then the weather.
 _TALK_OF_DEVICES = 0.1
@@ -68,17 +66,15 @@ class Features:
     personas: tuple[str, ...]
     names: tuple[str, ...]
     values: Floats
+    scaling: Scaling
 
 
 @dataclass(frozen=True, slots=True)
-class _Traits:
-    """What one family knows of one persona; what is missing is unknown.
+class Scaling:
+    """What the features of some personas were made with, kept so that another one can be placed among them."""
 
-    `counts` are group → choice → how often; a persona of whom a group is known has 0 of the choices it never made.
-    """
-
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    counts: Mapping[str, Counter[str]] = field(default_factory=dict)
+    of_devices: bool  # whether their talk is of devices
+    families: tuple[Family, ...]
 
 
 class _Turn(NamedTuple):
@@ -108,73 +104,55 @@ def behaviour_features(dialogues_of: Mapping[str, Sequence[Dialogue]]) -> Featur
     personas = sorted(dialogues_of)  # sums over them round the same in any order
     dialogues = [dialogues_of[persona] for persona in personas]
     turns = _turns(dialogues)
-    families = {
-        "devices": [_devices(one) for one in turns],
-        "values": [_values(one) for one in turns],
-        "commands": [_commands(one) for one in dialogues],
-        "style": [_style(one) for one in dialogues],
-    }
-    names: list[str] = []
-    blocks: list[Floats] = [np.empty((len(personas), 0))]
-    for family, traits in families.items():
-        columns = _standardise(_columns(traits))
-        if columns:
-            names += [f"{family}: {name}" for name in columns]
-            block = np.column_stack(list(columns.values()))  # [n, columns of the family]
-            blocks.append(block * np.sqrt(len(personas) / (block**2).sum()))
-    values = np.concatenate(blocks, axis=1)
+    of_devices = _of_devices(turns)
+    traits = _traits(dialogues, turns, of_devices)
+    scaling = Scaling(of_devices, tuple(fitted(name, one) for name, one in traits.items()))
+    names = tuple(f"{family.name}: {column.name}" for family in scaling.families for column in family.varying)
+    values = _rows(scaling, traits)
     row = {persona: index for index, persona in enumerate(personas)}
-    return Features(tuple(dialogues_of), tuple(names), values[[row[persona] for persona in dialogues_of]])
+    return Features(tuple(dialogues_of), names, values[[row[persona] for persona in dialogues_of]], scaling)
 
 
-# -- columns --------------------------------------------------------------------------------------------------------
+def placed_features(scaling: Scaling, dialogues: Sequence[Dialogue]) -> Floats:
+    """The row [d] of one persona in the features of others, by its own dialogues.
 
-
-def _columns(traits: Sequence[_Traits]) -> dict[str, Floats]:
-    """Name → [n], NaN where unknown."""
-    columns: dict[str, Floats] = {}
-    for name in sorted({name for one in traits for name in one.numbers}):
-        columns[name] = np.array([one.numbers.get(name, np.nan) for one in traits])
-    for group in sorted({group for one in traits for group in one.counts}):
-        columns |= _shares(group, [one.counts.get(group, Counter()) for one in traits])
-    return columns
-
-
-def _shares(group: str, counts: Sequence[Counter[str]]) -> dict[str, Floats]:
-    """The share of each choice, [n] each; a persona that never chose is unknown.
-
-    What one persona alone chooses makes no two alike, and free text is full of it: such choices count together.
+    Nothing of theirs moves: a choice that has no column there counts as "other", as one of their own would. So each
+    of them is placed where it is. Give TRAIN dialogues only.
     """
-    takers = Counter(chain.from_iterable(counts))
-    shares: dict[str, Floats] = defaultdict(lambda: np.zeros(len(counts)))
-    for row, count in enumerate(counts):
-        for choice, n in count.items():
-            shares[choice if takers[choice] > 1 else "other"][row] += n / count.total()
-    known = np.array([bool(count) for count in counts])
-    return {f"{group} = {choice}": np.where(known, shares[choice], np.nan) for choice in sorted(shares)}
+    row: Floats = _rows(scaling, _traits([dialogues], _turns([dialogues]), scaling.of_devices))[0]
+    return row
 
 
-def _standardise(columns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Mean 0 and variance 1 over the known; the unknown become 0. Constant columns are left out."""
-    standard: dict[str, Floats] = {}
-    for name, column in columns.items():
-        known = column[~np.isnan(column)]
-        mean, spread = known.mean(), known.std()
-        if spread > 1e-9 * max(1.0, abs(mean)):  # less is rounding
-            standard[name] = np.nan_to_num((column - mean) / spread, nan=0.0)
-    return standard
+def _rows(scaling: Scaling, traits: Mapping[str, Sequence[Traits]]) -> Floats:
+    """All features, [n, d]."""
+    return np.concatenate([rows(family, traits[family.name]) for family in scaling.families], axis=1)
 
 
 # -- devices and values ---------------------------------------------------------------------------------------------
 
 
 def _turns(dialogues: Sequence[Sequence[Dialogue]]) -> list[list[_Turn]]:
-    """Every assistant message of each persona, read; without what was misread where the talk is not of devices."""
-    turns = [[_read(message) for message in _said("assistant", one)] for one in dialogues]
+    """Every assistant message of each persona, read."""
+    return [[_read(message) for message in _said("assistant", one)] for one in dialogues]
+
+
+def _of_devices(turns: Sequence[Sequence[_Turn]]) -> bool:
+    """Whether the talk is of devices."""
     setting = [bool(turn.settings) for turn in chain.from_iterable(turns)]
-    if sum(setting) < _TALK_OF_DEVICES * len(setting):
-        return [[turn for turn in one if turn.labelled] for one in turns]
-    return turns
+    return sum(setting) >= _TALK_OF_DEVICES * len(setting)
+
+
+def _traits(
+    dialogues: Sequence[Sequence[Dialogue]], turns: Sequence[Sequence[_Turn]], of_devices: bool
+) -> dict[str, list[Traits]]:
+    """What each family knows of each persona; without what was misread where the talk is not of devices."""
+    sound = [[turn for turn in one if of_devices or turn.labelled] for one in turns]
+    return {
+        "devices": [_devices(one) for one in sound],
+        "values": [_values(one) for one in sound],
+        "commands": [_commands(one) for one in dialogues],
+        "style": [_style(one) for one in dialogues],
+    }
 
 
 def _said(role: str, dialogues: Sequence[Dialogue]) -> Iterator[Message]:
@@ -189,12 +167,12 @@ def _read(message: Message) -> _Turn:
     return _Turn(frozenset(message.actions), frozenset(made), labelled=True)
 
 
-def _devices(turns: Sequence[_Turn]) -> _Traits:
+def _devices(turns: Sequence[_Turn]) -> Traits:
     """How the uses of devices are shared out over the devices."""
-    return _Traits(counts={"device": Counter(chain.from_iterable(turn.devices for turn in turns))})
+    return Traits(counts={"device": Counter(chain.from_iterable(turn.devices for turn in turns))})
 
 
-def _values(turns: Sequence[_Turn]) -> _Traits:
+def _values(turns: Sequence[_Turn]) -> Traits:
     """Mean and spread of each numeric parameter, shares of each other parameter's values."""
     numeric: dict[str, list[float]] = defaultdict(list)
     chosen: dict[str, Counter[str]] = defaultdict(Counter)
@@ -205,18 +183,18 @@ def _values(turns: Sequence[_Turn]) -> _Traits:
             numeric[f"{device}.{parameter}"].append(value)
     means = {f"{name} mean": fmean(values) for name, values in numeric.items()}
     spreads = {f"{name} spread": pstdev(values) for name, values in numeric.items() if len(values) > 1}
-    return _Traits(means | spreads, chosen)
+    return Traits(means | spreads, chosen)
 
 
 # -- commands and style ---------------------------------------------------------------------------------------------
 
 
-def _commands(dialogues: Sequence[Dialogue]) -> _Traits:
+def _commands(dialogues: Sequence[Dialogue]) -> Traits:
     """Shares of task types, where the data have them, and of messages that command in some form, ask or correct."""
     types = Counter(dialogue.task_type for dialogue in dialogues if dialogue.task_type is not None)
     texts = [message.content for message in _said("user", dialogues)]
     if not texts:
-        return _Traits(counts={"task type": types})
+        return Traits(counts={"task type": types})
     deeds = [any(kind.search(text) for kind in (_IMPERATIVE, _REQUEST, _WISH)) for text in texts]
     numbers = {
         "imperatives": _share(_IMPERATIVE, texts),
@@ -226,7 +204,7 @@ def _commands(dialogues: Sequence[Dialogue]) -> _Traits:
         "questions": fmean(not deed and bool(_QUESTION.search(text)) for deed, text in zip(deeds, texts, strict=True)),
         "corrections": _share(_CORRECTION, texts),
     }
-    return _Traits(numbers, {"task type": types})
+    return Traits(numbers, {"task type": types})
 
 
 def _share(pattern: re.Pattern[str], texts: Sequence[str]) -> float:
@@ -234,13 +212,13 @@ def _share(pattern: re.Pattern[str], texts: Sequence[str]) -> float:
     return fmean(bool(pattern.search(text)) for text in texts)
 
 
-def _style(dialogues: Sequence[Dialogue]) -> _Traits:
+def _style(dialogues: Sequence[Dialogue]) -> Traits:
     """Length, punctuation, politeness, capitals, contractions, variety and hours of the user's messages."""
     hours = Counter(f"{start:02}–{start + 6:02} h" for start in (d.started_at.hour // 6 * 6 for d in dialogues))
     texts = [message.content for message in _said("user", dialogues)]
     words = [word for text in texts for word in _WORD.findall(text)]
     if not words:
-        return _Traits(counts={"time": hours})
+        return Traits(counts={"time": hours})
     lengths = [len(text.split()) for text in texts]
     letters = "".join(words)
     numbers = {
@@ -253,7 +231,7 @@ def _style(dialogues: Sequence[Dialogue]) -> _Traits:
         "contractions": fmean("'" in word or "’" in word for word in words),
         "type-token ratio": _type_token_ratio([word.lower() for word in words]),
     }
-    return _Traits(numbers, {"time": hours})
+    return Traits(numbers, {"time": hours})
 
 
 def _type_token_ratio(words: Sequence[str]) -> float:

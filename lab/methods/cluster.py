@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -97,6 +97,34 @@ def cluster(
         tried=tried,
         centrality=dict(zip(names, _centrality(rows, labels).tolist(), strict=True)),
         noise=found.noise,
+    )
+
+
+def join(
+    clustering: Clustering, personas: Sequence[str], vectors: npt.ArrayLike, newcomer: str, vector: Floats
+) -> Clustering:
+    """The clustering with one persona more, of this vector [d]; row i of `vectors` [n, d] is that of persona i.
+
+    It joins the cluster of the nearest mean, as k-means itself assigns; clusters of DBSCAN may have any shape, so there
+    it joins that of the nearest persona, as noise does. Nobody else moves.
+
+    Raises LabError for a persona that is there already, or vectors that do not fit.
+    """
+    if newcomer in clustering.labels:
+        raise LabError(f"clusters: persona {newcomer} is in a cluster already; give a new one a name of its own")
+    rows, own = _finite(vectors), _finite(vector[None])
+    labels = np.array([clustering.labels[persona] for persona in personas])
+    members = [rows[labels == label] for label in range(clustering.k)]
+    if clustering.how == "dbscan":
+        label = int(labels[np.linalg.norm(rows - own, axis=1).argmin()])
+    else:
+        means = np.stack([one.mean(axis=0) for one in members])  # [k, d]
+        label = int(np.linalg.norm(means - own, axis=1).argmin())
+    centrality = float(_nearness(own, members[label])[0])
+    return replace(
+        clustering,
+        labels=clustering.labels | {newcomer: label},
+        centrality=clustering.centrality | {newcomer: centrality},
     )
 
 
@@ -268,12 +296,18 @@ def _number(labels: Labels) -> Labels:
 def _centrality(rows: Floats, labels: Labels) -> Floats:
     """Cosine of each row and the mean of its cluster, [n] in [0, 1]."""
     found = np.ones(len(rows))
-    lengths = np.linalg.norm(rows, axis=1)  # [n]
     for label in np.unique(labels):
         members = labels == label
-        centroid = rows[members].mean(axis=0)  # [d]
-        length = np.linalg.norm(centroid)
-        if length > _VANISHING * lengths[members].max():
-            scale = np.where(lengths[members] > 0, lengths[members], 1.0)
-            found[members] = (rows[members] @ centroid / (scale * length)).clip(0.0, 1.0)
+        found[members] = _nearness(rows[members], rows[members])
+    return found
+
+
+def _nearness(rows: Floats, members: Floats) -> Floats:
+    """Cosine of each row [n, d] and the mean of these members [m, d], in [0, 1]; 1 where that mean is zero."""
+    centroid = members.mean(axis=0)  # [d]
+    length = np.linalg.norm(centroid)
+    if length <= _VANISHING * np.linalg.norm(members, axis=1).max():
+        return np.ones(len(rows))
+    lengths = np.linalg.norm(rows, axis=1)  # [n]
+    found: Floats = (rows @ centroid / (np.where(lengths > 0, lengths, 1.0) * length)).clip(0.0, 1.0)
     return found
