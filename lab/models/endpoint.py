@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from openai import (
     APIConnectionError,
@@ -33,6 +34,15 @@ class Endpoint:
     model: str  # its name there; "": the first that is served
     key: str  # the environment variable that holds the key
     timeout: float  # seconds for one answer
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            known = parts.hostname and parts.port != 0  # a port out of range raises
+        except ValueError:
+            known = False
+        if not known:
+            raise LabError(f"{self.url} is not the address of a server; mend the endpoint's 'url'.")
 
     def __str__(self) -> str:
         return f"{self.model} at {self.url}" if self.model else f"the endpoint {self.url}"
@@ -102,7 +112,8 @@ def _says(error: Exception, secret: str) -> str:
         words, status = _words(error.body), f"HTTP {error.status_code}"
         text = f"{status}: {words}" if words else status
     else:
-        text = str(error.__cause__ or error)
+        cause = error.__cause__ or error
+        text = str(cause) or type(cause).__name__
     # Some servers repeat the key that they refuse.
     line = " ".join((text.replace(secret, "…") if secret else text).split()).rstrip(".")
     return line if len(line) <= _WORDS else f"{line[:_WORDS]}…"

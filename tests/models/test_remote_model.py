@@ -154,6 +154,13 @@ def test_no_machine_has_that_name(server):
     assert said.startswith("tiny at http://no-such-host.invalid/v1 cannot be reached (")
 
 
+@pytest.mark.parametrize("url", ["http://here:99999/v1", "http://here:port/v1", "http://[here/v1", "http:///v1"])
+def test_the_address_is_none(url):
+    with pytest.raises(LabError) as refused:
+        Endpoint(url, NAME, "TINY_KEY", 1.0)
+    assert str(refused.value) == f"{url} is not the address of a server; mend the endpoint's 'url'."
+
+
 def test_it_takes_too_long(server):
     server.delay = 2
     said = refusal(remote(server, timeout=0.2))
