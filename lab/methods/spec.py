@@ -7,9 +7,9 @@ import tomllib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from lab.errors import LabError
 from lab.methods.declare import (
@@ -30,97 +30,11 @@ from lab.methods.declare import (
     Sweep,
     Training,
 )
+from lab.methods.method import Method
+from lab.methods.together import check_method
 from lab.methods.variants import spread_lists
 
 SplitName = Literal["train", "val", "test"]
-
-
-class Method(Strict):
-    """One personalisation method, as `catalog.toml` declares it."""
-
-    about: str = ""
-    source: str = ""
-    share: Literal["everyone", "cluster", "persona"] = "everyone"
-    parameters: Literal["none", "lora", "soft-prompt", "prefix", "user-embedding"]
-    on: Name | None = None
-    cluster: Cluster | None = None
-    merge: Merge | None = None
-    mixture: Mixture | None = None
-    route: Route | None = None
-    endpoint: Endpoint | None = None
-    swap: bool = Field(False, description="serve every persona as another one: a control")
-    prompt: Literal["none", "description", "preferences"] = "none"
-    retrieve: Retrieve | None = None
-    lora: Lora = Lora()
-    tokens: int = Field(10, ge=1, le=512, description="of a soft prompt, a prefix or a user embedding")
-    constrain: Constrain | None = None
-    multitask: Multitask | None = None
-    meta: Meta | None = None
-    augment: Augment | None = None
-    sweep: Sweep = Sweep()
-    training: dict[str, Any] = Field(default_factory=dict, description="what differs from the study's")
-
-    @field_validator("training")
-    @classmethod
-    def _known_training_keys(cls, training: dict[str, Any]) -> dict[str, Any]:
-        Training(**training)
-        return training
-
-    @property
-    def stands_on(self) -> tuple[str, ...]:
-        """The methods that have to be there before it."""
-        among = self.route.among if self.route else ()
-        named = (self.on, self.merge and self.merge.of, self.mixture and self.mixture.of, *among)
-        return tuple(name for name in named if name)
-
-    @property
-    def learns(self) -> bool:
-        """Whether parameters are trained for it."""
-        return self.parameters != "none"
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        adds = self.prompt != "none" or self.retrieve is not None
-        whole = [name for name in ("merge", "mixture", "route", "endpoint") if getattr(self, name)]
-        if len(whole) > 1:
-            raise ValueError(f"a method is one of them: {' or '.join(whole)}; leave the others out")
-        if whole and (self.learns or self.on or self.swap):
-            raise ValueError(f"'{whole[0]}' makes a whole method of others; leave 'parameters', 'on' and 'swap' out")
-        if whole and adds and whole != ["endpoint"]:
-            raise ValueError(f"'{whole[0]}' adds no text; let another method with 'prompt' or 'retrieve' stand on it")
-        if self.on and not self.learns and not adds and not self.swap:
-            raise ValueError(
-                "it stands on another method and adds nothing; learn something, or add 'prompt' or 'retrieve'"
-            )
-        if self.swap and (self.learns or adds or not self.on):
-            raise ValueError("'swap' serves what it stands on to others: say 'on', and leave the rest out")
-        clusters = self.share == "cluster" or (self.merge is not None and self.merge.within == "cluster")
-        if self.cluster and not clusters:
-            raise ValueError("'cluster' is for share = 'cluster' or a merge within clusters; leave it out")
-        if self.share != "everyone" and not self.learns:
-            raise ValueError("'share' says who shares what is learned, but nothing is; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _settings_of_what_is_learned(self) -> Self:
-        lora = self.parameters == "lora"
-        beside = self.parameters == "user-embedding"
-        if not (lora or beside) and ("lora" in self.model_fields_set or self.sweep.rank):
-            raise ValueError(f"'lora' and 'sweep.rank' are for parameters = 'lora', not '{self.parameters}'")
-        if (lora or not self.learns) and "tokens" in self.model_fields_set:
-            raise ValueError("'tokens' is for parameters = 'soft-prompt', 'prefix' or 'user-embedding'")
-        if not self.learns and self.sweep != Sweep():
-            raise ValueError("a method that learns nothing has nothing to sweep; leave out 'sweep'")
-        for name in ("constrain", "multitask", "meta"):
-            if getattr(self, name) and not lora:
-                raise ValueError(f"'{name}' is for parameters = 'lora', not '{self.parameters}'")
-        if self.augment and not self.learns:
-            raise ValueError("'augment' makes more to learn from, but nothing is learned; leave it out")
-        if self.sweep.pull and not self.constrain:
-            raise ValueError("'sweep.pull' is for a method with 'constrain'")
-        if self.meta and (self.share == "everyone" or self.on or self.sweep.rank):
-            raise ValueError("'meta' is for the LoRAs of personas or clusters, on the plain base, all of one rank")
-        return self
 
 
 class Study(Strict):
@@ -139,6 +53,7 @@ class Study(Strict):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     training: Training = Training()
     method: dict[Name, Method] = Field(default_factory=dict, description="methods of this study's own")
+    extends: Name | None = Field(None, description="a study that is over, whose methods get these new personas")
 
     @field_validator("split")
     @classmethod
@@ -219,74 +134,12 @@ def parse_study(content: dict[str, Any], where: str) -> Study:
     except ValidationError as error:
         raise sentence(error, where) from None
     for name in study.methods:
-        _check_method(study.declared(), families, name, where, ())
+        check_method(study.declared(), families, name, where)
     return study
 
 
 def _is_tables(own: Any) -> bool:
     return isinstance(own, dict) and all(isinstance(table, dict) for table in own.values())
-
-
-def _check_method(
-    declared: dict[str, Method], families: dict[str, tuple[str, ...]], name: str, where: str, above: tuple[str, ...]
-) -> None:
-    """Refuse a method that is not there or that stands on itself."""
-    if name in above:
-        circle = " → ".join([*above, name])
-        raise LabError(f"{where}: methods stand on each other in a circle: {circle}; break it.")
-    if name not in declared:
-        if name in families:
-            raise LabError(f"{where}: '{name}' is several methods; name one of {', '.join(families[name])}.")
-        near = difflib.get_close_matches(name, declared, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known methods: {', '.join(declared)}."
-        raise LabError(f"{where}: there is no method '{name}'; {hint}")
-    for under in declared[name].stands_on:
-        _check_method(declared, families, under, where, (*above, name))
-    _check_shares(declared, name, where)
-    _check_weights_are_here(declared, name, where)
-
-
-def _check_shares(declared: dict[str, Method], name: str, where: str) -> None:
-    """Who shares what is learned must share what it stands on."""
-    under = declared.get(declared[name].on or "")
-    if under is None or not declared[name].learns:
-        return
-    wide, narrow = _SHARES.index(declared[name].share), _SHARES.index(_served_to(declared, under))
-    if wide < narrow:
-        raise LabError(
-            f"{where}: '{name}' is shared by {declared[name].share}, but '{declared[name].on}', which it stands on, "
-            f"differs by {_SHARES[narrow]}; let it stand on a method that is shared as widely."
-        )
-
-
-def _check_weights_are_here(declared: dict[str, Method], name: str, where: str) -> None:
-    """Nothing is learned on top of a model that runs elsewhere, nor out of it."""
-    method = declared[name]
-    far = _endpoint_under(declared, name)
-    if far and far != name and (method.learns or method.merge or method.mixture):
-        raise LabError(
-            f"{where}: '{name}' learns from weights, but those of '{far}', which it stands on, are behind an endpoint; "
-            "let it stand on a method of the base model, or add only 'prompt' or 'retrieve'."
-        )
-
-
-def _endpoint_under(declared: dict[str, Method], name: str) -> str | None:
-    """The first method with an endpoint among this one and all that it stands on."""
-    if declared[name].endpoint:
-        return name
-    return next(filter(None, (_endpoint_under(declared, under) for under in declared[name].stands_on)), None)
-
-
-_SHARES = ("everyone", "cluster", "persona")  # from wide to narrow
-
-
-def _served_to(declared: dict[str, Method], method: Method) -> str:
-    """Who has one and the same adapters under this method."""
-    below = declared.get(method.on or "")
-    whole = method.merge or method.mixture or method.route or method.swap
-    own = "persona" if whole or method.parameters == "user-embedding" else method.share
-    shares = [own if whole or method.learns else "everyone"]
-    return max([*shares, *([_served_to(declared, below)] if below else [])], key=_SHARES.index)
 
 
 def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) -> Study:
@@ -295,10 +148,18 @@ def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) 
     Raises:
         LabError: the file is not there, not TOML, or says something that does not fit.
     """
+    return parse_study(defaults | read_content(path) | overrides, str(path))
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What a study file says; its stem is the study's name, if it says no other.
+
+    Raises:
+        LabError: the file is not there or not TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        return {"name": path.stem} | tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise LabError(f"{path}: there is no such study file; check the path.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LabError(f"{path}: this is not a readable TOML file ({error}); mend it.") from None
-    return parse_study({"name": path.stem} | defaults | content | overrides, str(path))
