@@ -77,7 +77,7 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
             cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
             if result is None:
                 continue
-            if kind in ("train", "merge", "mixture"):
+            if kind in ("train", "merge", "mixture", "fit"):
                 cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
             elif kind == "evaluate" and spec["split"] == split:
                 cost["seconds_per_answer"] = result["seconds_per_answer"]

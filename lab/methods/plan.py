@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from lab.methods.declare import Augment, Cluster, Merge, Meta, Mixture, Route, Training
-from lab.methods.spec import Method, Study
+from lab.methods.declare import Augment, Cluster, Merge, Mixture, Route, Training
+from lab.methods.method import Method
+from lab.methods.spec import Study
 
 # Part of every key: raise it when a change makes old artifacts wrong to reuse.
 ENGINE_VERSION = 1
@@ -41,10 +42,12 @@ def plan(study: Study, data_digest: str, weights: str = "") -> list[PlannedJob]:
 
     A method that another one stands on is trained once, and evaluated only if the study names it.
     """
-    return _Planner(study, data_digest, weights).plan()
+    return Planner(study, data_digest, weights).plan()
 
 
-class _Planner:
+class Planner:
+    """Plans one study; the jobs so far are in `jobs`, by key."""
+
     def __init__(self, study: Study, data_digest: str, weights: str) -> None:
         self.study = study
         self.methods = study.declared()
@@ -59,11 +62,12 @@ class _Planner:
         self.jobs: dict[str, PlannedJob] = {}
 
     def plan(self) -> list[PlannedJob]:
+        """All jobs, parents before children."""
         for seed in self.study.seeds:
             for name in self.study.methods:
-                book = self._book(name, seed)
+                book = self.book(name, seed)
                 for split in self.study.evaluate:
-                    self._evaluate(name, book, split, seed)
+                    self.evaluation(name, book, split, seed)
         return list(self.jobs.values())
 
     def _add(self, kind: str, method: str, spec: dict[str, Any], **inputs: str) -> str:
@@ -81,7 +85,7 @@ class _Planner:
             self.jobs[key] = replace(known, serves=(*known.serves, method))
         return key
 
-    def _book(self, name: str, seed: int) -> str:
+    def book(self, name: str, seed: int) -> str:
         """The key of the job whose artifact holds the method's recipe book."""
         method = self.methods[name]
         if method.merge is not None:
@@ -90,47 +94,65 @@ class _Planner:
             return self._mixture(name, method, method.mixture, seed)
         if method.route is not None:
             return self._route(name, method.route, seed)
-        inputs = {"under": self._book(method.on, seed)} if method.on else {}
+        inputs = {"under": self.book(method.on, seed)} if method.on else {}
         if not method.learns:
             # Without a seed where nothing is drawn, so that every seed shares it.
             drawn = {"swap": True, "seed": seed} if method.swap else {}
-            return self._add("recipes", name, self.data | self.base | _shown(method) | drawn, **inputs)
+            return self._add("recipes", name, self.data | self.base | shown(method) | drawn, **inputs)
         return self._train(name, method, seed, inputs)
 
-    def _train(self, name: str, method: Method, seed: int, inputs: dict[str, str]) -> str:
+    def _train(self, name: str, method: Method, seed: int, under: dict[str, str]) -> str:
+        inputs = under | self._learned_from(name, method, seed)
+        if method.meta is not None:
+            inputs["start"] = self.start(name, seed)
+        return self._add("train", name, self._train_spec(method, seed), **inputs)
+
+    def _learned_from(self, name: str, method: Method, seed: int) -> dict[str, str]:
+        """What decides beside the declaration who learns from what."""
+        inputs = {}
         if method.share == "cluster":
-            inputs["clusters"] = self._clusters(name, method, seed)
+            inputs["clusters"] = self.clusters(name, seed)
         if method.augment is not None:
             inputs["augmented"] = self._augment(name, method.augment, seed)
-        spec = self._train_spec(method, seed) | _shown(method)
-        if method.meta is not None:
-            inputs["start"] = self._meta(name, method.meta, spec, inputs)
-        return self._add("train", name, spec, **inputs)
+        return inputs
 
-    def _clusters(self, name: str, method: Method, seed: int) -> str:
-        cluster = (method.cluster or Cluster()).model_dump(mode="json")
+    def start(self, name: str, seed: int) -> str:
+        """The key of the job that learns where the method's adapters start, whatever is trained from there."""
+        method = self.methods[name]
+        assert method.meta is not None
+        spec = self._train_spec(method, seed) | {"meta": method.meta.model_dump(mode="json")}
+        return self._add("meta", name, spec, **self._learned_from(name, method, seed))
+
+    def clusters(self, name: str, seed: int) -> str:
+        """The key of the job that finds the method's clusters."""
+        cluster = (self.methods[name].cluster or Cluster()).model_dump(mode="json")
         return self._add("cluster", name, self.data | {"seed": seed, "cluster": cluster})
 
     def _merge(self, name: str, method: Method, merge: Merge, seed: int) -> str:
-        book = self._book(merge.of, seed)
-        inputs = {"of": book, "clusters": self._clusters(name, method, seed)}
+        book = self.book(merge.of, seed)
+        inputs = {"of": book, "clusters": self.clusters(name, seed)}
         spec = self.base | {"seed": seed, "merge": merge.model_dump(mode="json", exclude={"of"})}
         if merge.weights == "val-centrality":
-            inputs["scores"] = self._evaluate(merge.of, book, "val", seed)
+            inputs["scores"] = self.evaluation(merge.of, book, "val", seed)
         elif merge.weights == "learned":
             spec |= self.model | {"training": self._training(method)}
-        return self._add("merge", name, self.data | spec, **inputs)
+        return self._add("merge", name, self.data | spec, **inputs, **self._others(merge, seed))
+
+    def _others(self, merge: Merge, seed: int) -> dict[str, str]:
+        """Whose adapters are merged beside those of the study's own personas: nobody's."""
+        del merge, seed
+        return {}
 
     def _mixture(self, name: str, method: Method, mixture: Mixture, seed: int) -> str:
         spec = {"seed": seed, "training": self._training(method), "top": mixture.top}
-        return self._add("mixture", name, self.data | self.model | spec, of=self._book(mixture.of, seed))
+        return self._add("mixture", name, self.data | self.model | spec, of=self.book(mixture.of, seed))
 
     def _route(self, name: str, route: Route, seed: int) -> str:
-        books = {f"book {number}": self._book(one, seed) for number, one in enumerate(route.among)}
+        books = {f"book {number}": self.book(one, seed) for number, one in enumerate(route.among)}
         scores = {}
         if route.how != "random":
             scores = {
-                f"scores {number}": self._evaluate(one, books[f"book {number}"], "val", seed)
+                f"scores {number}": self.evaluation(one, books[f"book {number}"], "val", seed)
                 for number, one in enumerate(route.among)
             }
         spec = {"seed": seed, "route": route.model_dump(mode="json")}
@@ -139,10 +161,6 @@ class _Planner:
     def _augment(self, name: str, augment: Augment, seed: int) -> str:
         spec = {"seed": seed, "augment": augment.model_dump(mode="json")}
         return self._add("augment", name, self.data | self.model | spec)
-
-    def _meta(self, name: str, meta: Meta, train: dict[str, Any], inputs: dict[str, str]) -> str:
-        """The start does not depend on how long personas train from it."""
-        return self._add("meta", name, train | {"meta": meta.model_dump(mode="json")}, **inputs)
 
     def _training(self, method: Method) -> dict[str, Any]:
         return Training(**self.study.training.model_dump() | method.training).model_dump(mode="json")
@@ -160,16 +178,19 @@ class _Planner:
             **{name: part for name, part in declared.items() if part is not None},
             "training": self._training(method),
             **({"sweep": sweep} if sweep else {}),
+            **shown(method),
         }
 
-    def _evaluate(self, name: str, book: str, split: str, seed: int) -> str:
+    def evaluation(self, name: str, book: str, split: str, seed: int) -> str:
+        """The key of the job that evaluates a book."""
         answer = {"split": split, "seed": seed, "max_new_tokens": self.study.max_new_tokens}
         return self._add("evaluate", name, self.data | self.model | answer, book=book)
 
 
-def _shown(method: Method) -> dict[str, Any]:
-    """What the method adds to the prompt."""
-    shown: dict[str, Any] = {} if method.prompt == "none" else {"prompt": method.prompt}
-    if method.endpoint:
-        shown["endpoint"] = method.endpoint.model_dump(mode="json")
-    return shown | ({"retrieve": method.retrieve.model_dump(mode="json")} if method.retrieve else {})
+def shown(method: Method) -> dict[str, Any]:
+    """What the method adds to the prompt, and the model elsewhere that it asks."""
+    added: dict[str, Any] = {} if method.prompt == "none" else {"prompt": method.prompt}
+    for name in ("endpoint", "retrieve"):
+        if (part := getattr(method, name)) is not None:
+            added[name] = part.model_dump(mode="json")
+    return added

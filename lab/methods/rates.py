@@ -22,19 +22,21 @@ GUESSES = {
     "train": 1 / 400,
     "meta": 1 / 400,
     "mixture": 1 / 400,
+    "fit": 1 / 400,
     "evaluate": 0.6,
     "merge learned": 5.0,
     "augment": 2.0,
     # Of these the base model has no part.
     "merge": 0.5,
     "recipes": 0.02,
+    "adopt": 0.1,
     "cluster": 5.0,
     "route": 2.0,
 }
-_BY_MODEL = ("train", "meta", "mixture", "evaluate", "merge learned", "augment")
+_BY_MODEL = ("train", "meta", "mixture", "fit", "evaluate", "merge learned", "augment")
 _GUESSED_WEIGHTS = 135e6
 _SPEED = {"cpu": 1.0, "mps": 5.0, "cuda": 50.0}  # of devices, about
-_CORE = {"train": "train_seconds", "mixture": "train_seconds", "evaluate": "answer_seconds"}
+_CORE = dict.fromkeys(("train", "mixture", "fit"), "train_seconds") | {"evaluate": "answer_seconds"}
 
 
 class Ran(Protocol):

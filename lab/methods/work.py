@@ -21,6 +21,7 @@ UNITS = {  # what the work of a kind is counted in; its result tells how many of
     "train": "tokens",
     "meta": "tokens",
     "mixture": "tokens",
+    "fit": "tokens",
     "evaluate": "turns",
     "merge": "adapters",
     "augment": "dialogues",
@@ -76,7 +77,7 @@ class _Works:
 
     def _amount(self, job: PlannedJob) -> float:
         spec = job.spec
-        if job.kind == "train":
+        if job.kind in ("train", "fit"):
             return self._tokens(job, "train") * Training(**spec["training"]).epochs * _settings(spec)
         if job.kind == "mixture":
             return self._tokens(job, "val") * Training(**spec["training"]).epochs

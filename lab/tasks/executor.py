@@ -35,6 +35,8 @@ KINDS = {
     "mixture": "lab.tasks.mixture",
     "augment": "lab.tasks.augment",
     "route": "lab.tasks.route",
+    "adopt": "lab.tasks.adopt",
+    "fit": "lab.tasks.fit",
     "evaluate": "lab.tasks.evaluate",
     "chat": "lab.tasks.chat",
 }

@@ -20,8 +20,9 @@ from lab.models.merge import merge
 from lab.models.peft_format import save_peft
 from lab.report.predictions import read_predictions
 from lab.tasks.adapters import read_lora
-from lab.tasks.cluster import Clusters, read_clusters
+from lab.tasks.cluster import Clusters, read_clusters, with_newcomers
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.material import material
 from lab.tasks.merge_learned import learn_weights
 from lab.tasks.messages import Done, Progress
 
@@ -37,10 +38,8 @@ class Mix:
 def run(context: JobContext) -> Done:
     """Merge; the artifact holds `adapters/NNNN/` in PEFT's format and `recipes.json`."""
     how = Merge(**context.spec["merge"], of="any")
-    book = read_book(context.needed("of"))
-    clusters = read_clusters(context.needed("clusters"))
-    scores = context.input("scores")
-    mixes = choose(how, clusters, _val_scores(scores), context.spec["seed"])
+    book = read_book(context.needed("of")) | _others(context)
+    mixes, labels = _chosen(context, how)
     shelf = _Shelf(context, book, how)
     if how.weights == "learned":
         mixes = _with_learned(context, mixes, shelf)
@@ -50,7 +49,7 @@ def run(context: JobContext) -> Done:
     for number, (persona, mix) in enumerate(mixes.items()):
         if context.should_stop():
             raise JobStopped
-        label = persona if sharers[mix] == 1 else f"cluster {clusters.clustering.labels[persona]}"
+        label = persona if sharers[mix] == 1 else f"cluster {labels[persona]}"
         reference = shelf.merged(mix, label)
         recipe = book[persona]
         merged[persona] = replace(recipe, adapters=(*recipe.adapters[:-1], reference))
@@ -60,6 +59,24 @@ def run(context: JobContext) -> Done:
     return Done(
         "", {"train_seconds": time.perf_counter() - began, "parameters": shelf.parameters, "adapters": len(shelf.made)}
     )
+
+
+def _others(context: JobContext) -> RecipeBook:
+    """The recipes of those whom newcomers are merged with."""
+    folder = context.input("others")
+    return read_book(folder) if folder else {}
+
+
+def _chosen(context: JobContext, how: Merge) -> tuple[dict[str, Mix], dict[str, int]]:
+    """Persona → what is merged for it, and its cluster; each newcomer is alone among those who were there before."""
+    scores = {**_val_scores(context.input("scores")), **_val_scores(context.input("scores of others"))}
+    folder, seed = context.needed("clusters"), context.spec["seed"]
+    if context.input("others") is None:
+        clusters = read_clusters(folder)
+        return choose(how, clusters, scores, seed), clusters.clustering.labels
+    found = with_newcomers(context, material(context), folder)
+    mixes = {persona: choose(how, clusters, scores, seed)[persona] for persona, clusters in found.items()}
+    return mixes, {persona: clusters.clustering.labels[persona] for persona, clusters in found.items()}
 
 
 def _with_learned(context: JobContext, mixes: dict[str, Mix], shelf: _Shelf) -> dict[str, Mix]:

@@ -18,7 +18,11 @@ def run(context: JobContext) -> Done:
     """Write a recipe for each persona."""
     given, under = material(context), book_under(context)
     if context.spec.get("swap"):
-        under = _swapped(under, given.personas, context.spec["seed"])
+        others = context.input("others")
+        swapped = _among_others(read_book(others), given.personas, context.spec["seed"]) if others else None
+        under = swapped or _swapped(under, given.personas, context.spec["seed"])
+    if instead := context.spec.get("instead"):
+        context.log(f"too little is known of a newcomer to choose by: served with {instead}, which stays in doubt")
     book = {persona: with_prompt(context, given, persona, begun(context, under, persona)) for persona in given.personas}
     write_book(book, context.folder)
     return Done("", {"personas": len(book)})
@@ -35,6 +39,21 @@ def _swapped(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:
     order = [personas[i] for i in np.random.default_rng(seed).permutation(len(personas))]
     others = zip(order, [*order[1:], order[0]], strict=True)
     return {persona: replace(book[other], history=book[other].history or other) for persona, other in others}
+
+
+def _among_others(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:
+    """Every newcomer with the recipe of somebody who was there before, drawn.
+
+    Raises:
+        LabError: that one's own dialogues belong to its recipe, which are not among the newcomers'.
+    """
+    drawn = np.random.default_rng(seed).choice(sorted(book), len(personas))
+    swapped = {persona: book[str(other)] for persona, other in zip(personas, drawn, strict=True)}
+    if any(recipe.retrieve for recipe in swapped.values()):
+        raise LabError(
+            "a newcomer cannot be served with the history of a persona of another data set; leave this method out."
+        )
+    return swapped
 
 
 def book_under(context: JobContext) -> RecipeBook:

@@ -18,12 +18,14 @@ from lab.db.reuse import forget, succeeded
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
 from lab.errors import LabError
+from lab.methods.extend import inherited
 from lab.methods.histories import short_histories
 from lab.methods.plan import PlannedJob, plan
 from lab.methods.spec import Study as StudySpec
-from lab.methods.spec import parse_study, read_study
+from lab.methods.spec import parse_study, read_content
 from lab.settings import load_settings
 from lab.tasks.base_identity import fingerprint, located
+from lab.tasks.extended import check_shared, extended
 from lab.tasks.manifest import verify_manifest
 
 
@@ -60,25 +62,30 @@ def prepare(file: Path | None, overrides: dict[str, Any]) -> Prepared:
         LabError: something about the study, its data or its methods does not fit.
     """
     spec = _spec(file, overrides, load_settings().base)
+    spec = spec.model_copy(update={"base": located(spec.base)})
+    older = extended(spec)
     dataset, data = _import(spec.data)
     _check_size(spec, dataset)
     data = data.take(spec.personas or dataset.n_personas, spec.dialogues)
+    if older:
+        older.check(spec, data)
     split = split_by_time(data, spec.split)
     warnings = short_histories(spec, {persona: len(one.train) for persona, one in split.personas.items()})
-    spec = spec.model_copy(update={"base": located(spec.base)})
-    jobs = plan(spec, dataset.digest, fingerprint(spec.base))
+    weights = fingerprint(spec.base)
+    jobs = older.plan(spec, dataset.digest, weights) if older else plan(spec, dataset.digest, weights)
     reused, lost = _there([job.key for job in jobs])
+    check_shared(spec, jobs, reused)
     return Prepared(spec, dataset, data, split, jobs, reused, lost, tuple(warnings))
 
 
 def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
-    """Queue a study; returns it and the ids of its jobs, parents first."""
+    """Queue a study; returns it and the ids of its own jobs, parents first."""
     for job in prepared.lost:
         forget(job)
     spec = prepared.spec
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=prepared.dataset.digest, base=spec.base)
     ids = save_study(row, prepared.jobs, max_tries=load_settings().tries)
-    return get_study(spec.name), ids
+    return get_study(spec.name), [job for job, planned in zip(ids, prepared.jobs, strict=True) if planned.serves]
 
 
 def _there(keys: Sequence[str]) -> tuple[frozenset[str], tuple[int, ...]]:
@@ -95,14 +102,14 @@ def _there(keys: Sequence[str]) -> tuple[frozenset[str], tuple[int, ...]]:
 
 
 def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> StudySpec:
-    if file is not None:
-        return read_study(file, overrides, {"base": default_base})
-    if "data" not in overrides:
+    said = overrides if file is None else read_content(file) | overrides
+    if file is None and "data" not in said:
         raise LabError("lab run: name a data set with --data, or give a study file.")
-    content = {"base": default_base, **overrides}
+    extends = said.get("extends")
+    content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else {"base": default_base} | said
     if "name" not in content:
         content["name"] = _name(content["data"], content["base"])
-    return parse_study(content, "lab run")
+    return parse_study(content, "lab run" if file is None else str(file))
 
 
 def _name(data: str, base: str) -> str:
