@@ -29,7 +29,8 @@ Scores = Mapping[str, Mapping[Turn, float]]  # persona → turn → score on val
 
 # How sure a gain has to be; each of c candidates may err with (1 − LEVEL) / c, for each is a chance to be fooled. Such
 # doubt costs: where gains do differ between personas, a lower level gains more on average. But where nothing is better,
-# some persona leaves the default in about 5% of studies at most (simulated; with two val dialogues each, 12%).
+# some persona leaves the default in about 5% of studies (simulated; in 7% with 8 personas of five val dialogues each, in 12%
+# with two).
 LEVEL = 0.95
 FEW_FOR_VAL = 4  # below, the spread between personas cannot be told from noise: Morris's term has n − 3 under it
 FEW_FOR_CLASSIFIER = 10
