@@ -69,7 +69,7 @@ def estimate(
     for job in jobs:
         after = tuple(numbers[parent] for parent in job.parents)
         rate, todo, done = rates.of(job.kind, job.spec, job.method), work[job.key], job.key in reused
-        seconds, size = (0.0, 0) if done else (rate.seconds(todo.amount), todo.bytes)
+        seconds, size = (0.0, 0) if done else (rate.seconds(todo.amount, todo.longer), todo.bytes)
         found.append(JobEstimate(numbers[job.key], job, after, done, seconds, size, rate.basis))
     return Estimate(tuple(found), max(lanes, 1))
 

@@ -36,7 +36,10 @@ GUESSES = {
 _BY_MODEL = ("train", "meta", "mixture", "fit", "evaluate", "merge learned", "augment")
 _GUESSED_WEIGHTS = 135e6
 _SPEED = {"cpu": 1.0, "mps": 5.0, "cuda": 50.0}  # of devices, about
-_CORE = dict.fromkeys(("train", "mixture", "fit"), "train_seconds") | {"evaluate": "answer_seconds"}
+_CORE = dict.fromkeys(("train", "mixture", "fit"), "train_seconds") | {
+    "evaluate": "answer_seconds",
+    "augment": "seconds",
+}
 
 
 class Ran(Protocol):
@@ -73,10 +76,12 @@ class Rate:
     beside: float
     beside_unit: float
     basis: Basis
+    own: bool = False  # known of the very method, and so of what it shows of the user
 
-    def seconds(self, amount: float) -> float:
-        """Of a job with so much to do."""
-        return self.unit * amount + min(self.beside, self.beside_unit * amount)
+    def seconds(self, amount: float, longer: float = 1.0) -> float:
+        """Of a job with so much to do, whose method has so many times as much to read as others."""
+        times = 1.0 if self.own else longer
+        return times * (self.unit * amount + min(self.beside, self.beside_unit * amount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,13 @@ class Rates:
         if not alike:
             guess = GUESSES.get(sort, GUESSES.get(kind, 1.0))
             return Rate(guess * self._slowness(sort, None, "cpu"), 0.0, 0.0, "guess")
-        own = [sample for sample in alike if sample.method == method] or alike
+        own = [sample for sample in alike if sample.method == method]
         return Rate(
-            self._typical(own, sort, lambda sample: sample.core / sample.amount),
+            self._typical(own or alike, sort, lambda sample: sample.core / sample.amount),
             self._typical(alike, sort, lambda sample: sample.beside),
             self._typical(alike, sort, lambda sample: sample.beside / sample.amount),
             basis,
+            own=bool(own),
         )
 
     def _most_alike(self, samples: Sequence[_Sample], sort: str) -> tuple[list[_Sample], Basis]:

@@ -17,31 +17,37 @@ from lab.methods.declare import Merge, Training
 from lab.methods.plan import PlannedJob
 from lab.methods.retrieve import MAX_CHARACTERS, MAX_LINE
 
-UNITS = {  # what the work of a kind is counted in; its result tells how many of them there were
+UNITS = {  # what the work of a kind is counted in, as its result calls it
     "train": "tokens",
     "meta": "tokens",
     "mixture": "tokens",
     "fit": "tokens",
     "evaluate": "turns",
     "merge": "adapters",
-    "augment": "dialogues",
+    "augment": "asked",  # dialogues
     "recipes": "personas",
+    "adopt": "personas",
 }
 
 _FLOAT = 4  # bytes: whatever is learned is kept in float32
 _FILES = 4096  # bytes of an adapter's configuration and headers
 _RECIPE = 800  # bytes of a persona's recipe
 _TURN = 500  # bytes of a turn's scores and answer
+_DIALOGUE = 200  # tokens of a dialogue whose turns are measured, about
 _PREFERENCES = 80  # tokens
 _SHOWN = {"examples": MAX_CHARACTERS / 4, "summary": MAX_LINE / 2, "preferences": 20}  # tokens for each dialogue
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """So many of its kind's units, and the bytes it leaves; None where the base model's shape is not known."""
+    """So many of its kind's units, and the bytes it leaves; None where the base model's shape is not known.
+
+    `longer` is how many times as much is read for a turn as without what the method shows of the user.
+    """
 
     amount: float
     bytes: int | None
+    longer: float = 1.0
 
 
 def works(
@@ -71,7 +77,7 @@ class _Works:
         self._counts, self._shape, self._learned = counts, shape, learned
 
     def all(self) -> dict[str, Work]:
-        return {key: Work(self._amount(job), self._bytes(job)) for key, job in self._jobs.items()}
+        return {key: Work(self._amount(job), self._bytes(job), self._longer(job)) for key, job in self._jobs.items()}
 
     # ---------------------------------------------------------------- how much there is to do
 
@@ -89,15 +95,15 @@ class _Works:
             return self._merged(job)
         if job.kind == "augment":
             return float(sum(max(0, spec["augment"]["to"] - n) for n in self._train_dialogues))
-        return len(self._counts) if job.kind == "recipes" else 1
+        return len(self._counts) if job.kind in ("recipes", "adopt") else 1
 
     @cached_property
     def _train_dialogues(self) -> list[int]:
         return [len(one.parts["train"].lengths) for one in self._counts.values()]
 
     def _tokens(self, job: PlannedJob, part: str) -> float:
-        """Of everybody's dialogues of a part, as a training reads them."""
-        longest = job.spec["training"]["max_length"]
+        """Of everybody's dialogues of a part, as the model reads them."""
+        longest = job.spec.get("training", {}).get("max_length", math.inf)
         prompt, retrieve = self._told(job)
         augmented = self._jobs.get(job.spec.get("inputs", {}).get("augmented", ""))
         total = 0.0
@@ -108,6 +114,13 @@ class _Works:
             times = max(1.0, augmented.spec["augment"]["to"] / own) if augmented and part == "train" else 1.0
             total += times * one.parts[part].tokens(more + shown, longest)
         return total
+
+    def _longer(self, job: PlannedJob) -> float:
+        if job.kind != "evaluate":
+            return 1.0
+        parts = [one.parts[job.spec["split"]] for one in self._counts.values()]
+        more = self._tokens(job, job.spec["split"]) - sum(part.tokens() for part in parts)
+        return 1 + more / sum(len(part.lengths) for part in parts) / _DIALOGUE
 
     def _meta(self, job: PlannedJob) -> float:
         meta, batch = job.spec["meta"], job.spec["training"]["batch_size"]
@@ -124,7 +137,8 @@ class _Works:
     def _below(self, job: PlannedJob) -> PlannedJob | None:
         """The job whose recipes this one reads or adds to."""
         inputs = job.spec.get("inputs", {})
-        return next((self._jobs[inputs[role]] for role in ("book", "under", "of", "book 0") if role in inputs), None)
+        roles = ("book", "under", "of", "others", "book 0")
+        return next((self._jobs[inputs[role]] for role in roles if role in inputs), None)
 
     # ---------------------------------------------------------------- how many adapters, and how large
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lab.methods.base_shape import BaseShape, shape_of
 from lab.methods.counts import Counts, Part, PersonaCounts
 from lab.methods.estimate import Estimate, estimate, learned_weights
+from lab.methods.extend import inherited, plan_extension
 from lab.methods.plan import PlannedJob, plan
 from lab.methods.rates import Place, Rates
 from lab.methods.spec import catalog, parse_study
@@ -99,6 +100,17 @@ def test_what_is_shown_in_the_system_message_is_read_too_but_no_more_than_fits()
     assert cut["train shown"].amount == 48 * 256
 
 
+def test_a_turn_of_a_method_that_shows_more_takes_longer_unless_that_method_was_measured():
+    jobs = planned(methods=["unified", "retrieval-k10"])
+    plain, shown = (work for name, work in work_of(jobs).items() if name.startswith("evaluate"))
+    assert (plain.longer, shown.longer) == (1, (200 + 10 * 100) / 200)
+    ran = Ran("evaluate", 10.0, {"turns": 10, "answer_seconds": 10.0})
+    alike = Rates([ran], CPU, WEIGHTS).of("evaluate", {}, "retrieval-k10")
+    assert alike.seconds(shown.amount, shown.longer) == pytest.approx(6 * shown.amount)
+    own = Rates([replace(ran, method="retrieval-k10")], CPU, WEIGHTS).of("evaluate", {}, "retrieval-k10")
+    assert own.seconds(shown.amount, shown.longer) == pytest.approx(shown.amount)
+
+
 def test_augmented_data_are_as_much_more_to_read_as_was_made():
     found = work_of(planned(methods=["augmented-unified"], training={"epochs": 1}))
     assert found["augment augmented-unified"].amount == 4 * (100 - 12)
@@ -144,6 +156,19 @@ def test_every_method_of_the_catalogue_has_an_estimate(name):
     assert found.seconds > 0
     assert not found.unknown_disk
     assert found.bytes > 0
+
+
+def test_newcomers_to_a_study_cost_what_is_made_for_them_alone():
+    older = parse_study(STUDY | {"methods": METHODS}, "s.toml")
+    content = inherited({"name": "s+anna", "data": "anna", "extends": "s"}, older.model_dump(mode="json"))
+    jobs = plan_extension(parse_study(content, "lab persona add"), "e" * 64, older, "d" * 64)
+    rates = Rates([], CPU, WEIGHTS)
+    shared = {job.key for job in jobs if not job.serves}
+    found = estimate(jobs, works(jobs, counts(personas=1), SHAPE, {}), rates, shared)
+    own = [one for one in found.jobs if not one.reused]
+    assert {"fit", "adopt", "train", "evaluate"} <= {one.job.kind for one in own}
+    assert all(one.seconds > 0 or one.job.method == "untrained-soft-prompt" for one in own)
+    assert 0 < found.seconds < cost(planned(methods=METHODS)).seconds / 2
 
 
 # ---------------------------------------------------------------- how fast it goes
