@@ -29,8 +29,8 @@ Scores = Mapping[str, Mapping[Turn, float]]  # persona → turn → score on val
 
 # How sure a gain has to be; each of c candidates may err with (1 − LEVEL) / c, for each is a chance to be fooled. Such
 # doubt costs: where gains do differ between personas, a lower level gains more on average. But where nothing is better,
-# some persona leaves the default in about 5% of studies (simulated; in 7% with 8 personas of five val dialogues each, in 12%
-# with two).
+# some persona leaves the default in about 5% of studies (simulated; with 8 personas in 7% where each has five val
+# dialogues, in 12% where each has two).
 LEVEL = 0.95
 FEW_FOR_VAL = 4  # below, the spread between personas cannot be told from noise: Morris's term has n − 3 under it
 FEW_FOR_CLASSIFIER = 10
