@@ -35,6 +35,7 @@ GUESSES = {
 }
 _BY_MODEL = ("train", "meta", "mixture", "fit", "evaluate", "merge learned", "augment")
 _GUESSED_WEIGHTS = 135e6
+_START = 2.0  # seconds of a job beside its work, as a guess: reading, scoring, and now and then loading the base
 _SPEED = {"cpu": 1.0, "mps": 5.0, "cuda": 50.0}  # of devices, about
 _CORE = dict.fromkeys(("train", "mixture", "fit"), "train_seconds") | {
     "evaluate": "answer_seconds",
@@ -112,7 +113,8 @@ class Rates:
         alike, basis = self._most_alike(samples, sort)
         if not alike:
             guess = GUESSES.get(sort, GUESSES.get(kind, 1.0))
-            return Rate(guess * self._slowness(sort, None, "cpu"), 0.0, 0.0, "guess")
+            start = _START if sort.startswith(_BY_MODEL) else 0.0
+            return Rate(guess * self._slowness(sort, None, "cpu"), start, start, "guess")
         own = [sample for sample in alike if sample.method == method]
         return Rate(
             self._typical(own or alike, sort, lambda sample: sample.core / sample.amount),
