@@ -162,7 +162,8 @@ def test_the_code_of_the_readme_runs_and_answers_as_the_lab_does(lab: Lab):
     ]
     stack = tuple((lab.resident.add(learned), 1.0) for learned in (unified, tokens))
     (answer,) = generate(lab.resident, [Row(messages, stack)], 64)
-    assert said.rstrip("\ufffd\n ").lstrip() == answer.text.strip() != ""  # the lab leaves out a cut character at the end
+    whole = said.rstrip("\ufffd\n ").lstrip()  # the lab leaves out a cut character at the end
+    assert whole == answer.text.strip() != ""
 
 
 # ---------------------------------------------------------------- what is written beside the weights
