@@ -10,7 +10,8 @@ from rich.text import Text
 
 from lab.cli.output import console, print_json, table
 from lab.methods.plan import plan
-from lab.methods.spec import Method, catalog, parse_study
+from lab.methods.method import Method
+from lab.methods.spec import catalog, parse_study
 
 app = typer.Typer(invoke_without_command=True)
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]

@@ -49,7 +49,7 @@ def test_a_method_with_a_typo_names_its_neighbour(shell, star_like):
         ('data = "talk"\nmethod = ["base"]\n', "method"),
         ('data = "talk"\nmetods = ["base"]\n', "did you mean 'methods'"),
         ('data = "talk"\n[training]\nepoch = 3\n', "did you mean 'epochs'"),
-        ('data = "talk"\n[training]\nepochs = 0\n', "training.epochs"),
+        ('data = "talk"\n[training]\nepochs = -1\n', "training.epochs"),
         ('data = "talk"\nsplit = [0.5, 0.2, 0.2]\n', "add up to 1"),
         ('data = "talk"\nmethods = ["a"]\n[method.a]\nparameters = "lora"\non = "a"\n', "circle"),
         ("data = talk\n", "TOML"),

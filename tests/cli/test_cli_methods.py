@@ -6,7 +6,8 @@ import tomllib
 
 import orjson
 
-from lab.methods.spec import Method, catalog
+from lab.methods.method import Method
+from lab.methods.spec import catalog
 
 
 def test_every_method_is_listed_with_what_it_is(shell):

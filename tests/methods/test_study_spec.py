@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from lab.errors import LabError
 from lab.methods.declare import Lora, Training
-from lab.methods.spec import Method, catalog, parse_study, read_study
+from lab.methods.method import Method
+from lab.methods.spec import catalog, parse_study, read_study
 
 STUDY = {"name": "smart-home", "data": "homes", "base": "smollm2-135m"}
 
