@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 from lab.cli.output import console, print_json, table
-from lab.methods.plan import plan
 from lab.methods.method import Method
+from lab.methods.plan import plan
 from lab.methods.spec import catalog, parse_study
 
 app = typer.Typer(invoke_without_command=True)

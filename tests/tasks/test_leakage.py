@@ -50,7 +50,8 @@ def homes() -> Dataset:
             Message("assistant", f"Setting the AC to {18 + 2 * persona} degrees, {word}."),
         )
         at = START + timedelta(days=number, hours=persona)
-        return Dialogue(f"{persona}-{number}", f"p{persona}", at, {"weather": ("rainy", "sunny")[number % 2]}, said, "simple", ())
+        weather = {"weather": ("rainy", "sunny")[number % 2]}
+        return Dialogue(f"{persona}-{number}", f"p{persona}", at, weather, said, "simple", ())
 
     people = tuple(Persona(f"p{n}", f"Likes it warm, number {n}.") for n in range(PERSONAS))
     return Dataset(people, tuple(dialogue(p, n) for p in range(PERSONAS) for n in range(DIALOGUES)))
