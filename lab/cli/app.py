@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import bench, chat, data, export, jobs, machine, methods, results, run
+from lab.cli import bench, chat, data, export, jobs, machine, methods, persona, results, run
 
 app = typer.Typer(
     name="lab",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data", help="Import, generate, check and show data sets.")
 app.add_typer(methods.app, name="methods", help="List and explain the methods.")
+app.add_typer(persona.app, name="persona", help="Add personas to a study that is over.")
 app.command()(run.run)
 app.command()(run.wait)
 app.command(name="jobs")(jobs.jobs)

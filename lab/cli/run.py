@@ -34,22 +34,44 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print the study, its job ids or plan, as JSON.")] = False,
 ) -> None:
     """Queue a study: its jobs run whether or not anybody watches."""
+    overrides: dict[str, Any] = {
+        "name": name,
+        "data": data,
+        "base": base,
+        "methods": listed(methods) if methods else None,
+        "personas": personas,
+        "dialogues": dialogues,
+    }
+    said = {key: value for key, value in overrides.items() if value is not None}
+    carry_out(study, said, plan=plan, watch=watch, json=json)
+
+
+def listed(methods: str) -> list[str]:
+    """`a,b` as the names that it is."""
+    return [method.strip() for method in methods.split(",") if method.strip()]
+
+
+def carry_out(
+    file: Path | None,
+    said: dict[str, Any],
+    *,
+    persona_id: str | None = None,
+    plan: bool = False,
+    watch: bool,
+    json: bool,
+) -> None:
+    """Plan a study given by a file, by what is said, or by both; queue it, unless the plan is all that is asked for.
+
+    `persona_id` is another id for the only persona of its data.
+    """
     from lab.cli.plan import as_json, check_room, print_costs, print_plan
     from lab.tasks.local import ensure_running
     from lab.tasks.preview import preview
     from lab.tasks.submit import prepare, queue
     from lab.tasks.sweep import ring
 
-    overrides: dict[str, Any] = {
-        "name": name,
-        "data": data,
-        "base": base,
-        "methods": [method.strip() for method in methods.split(",") if method.strip()] if methods else None,
-        "personas": personas,
-        "dialogues": dialogues,
-    }
     migrate()
-    prepared = prepare(study, {key: value for key, value in overrides.items() if value is not None})
+    prepared = prepare(file, said, persona_id)
     costs = preview(prepared)
     if plan:
         print_plan(costs, json)

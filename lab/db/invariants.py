@@ -10,7 +10,6 @@ from sqlmodel import Session, select
 
 from lab.db.engine import reading
 from lab.db.jobs import CRASH_CAP
-from lab.db.reuse import LOST
 from lab.db.tables import BROKEN, TERMINAL, Job, JobLog, JobParent, Score, State, StudyJob
 
 # Every move that the lab itself makes …
@@ -146,10 +145,7 @@ def _foreign(session: Session, rows: _Rows) -> Iterator[str]:
         named[study].add(job)
     for study, jobs in named.items():
         for job in jobs:
-            parents = rows.parents.get(job, [])
-            if rows.jobs[job].state is State.SUCCEEDED:
-                # What it was made from may have been lost since, and computed anew by another job.
-                parents = [parent for parent in parents if not parent.key.startswith(LOST)]
-            missing = {parent.id for parent in parents} - jobs
+            # What has succeeded is not waited for: it may be another study's, which this one extends.
+            missing = {one.id for one in rows.parents.get(job, []) if one.state is not State.SUCCEEDED} - jobs
             if missing:
                 yield f"study {study} names job {job} but not {missing}, which it waits for"

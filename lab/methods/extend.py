@@ -50,6 +50,8 @@ def check_extension(study: Study, older: Study) -> None:
         LabError: says which key or method that is.
     """
     where = f"study '{study.name}'"
+    if study.name == older.name:
+        raise LabError(f"{where}: it cannot extend itself; give the newcomers a study of another name.")
     if older.extends:
         raise LabError(
             f"{where}: '{older.name}' has the newcomers of '{older.extends}' only; extend '{older.extends}' itself."

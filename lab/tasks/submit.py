@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.data.load import load
+from lab.data.rename import renamed
 from lab.data.split import Split, split_by_time
 from lab.data.store import keep, locate
 from lab.data.types import Dataset as DialogueData
@@ -55,8 +56,8 @@ def submit(file: Path | None, overrides: dict[str, Any]) -> tuple[StudyRow, list
     return queue(prepare(file, overrides))
 
 
-def prepare(file: Path | None, overrides: dict[str, Any]) -> Prepared:
-    """Plan a study; its data are brought in, but nothing is queued.
+def prepare(file: Path | None, overrides: dict[str, Any], persona_id: str | None = None) -> Prepared:
+    """Plan a study; its data are brought in, with another id for their only persona if one is given; nothing is queued.
 
     Raises:
         LabError: something about the study, its data or its methods does not fit.
@@ -64,7 +65,7 @@ def prepare(file: Path | None, overrides: dict[str, Any]) -> Prepared:
     spec = _spec(file, overrides, load_settings().base)
     spec = spec.model_copy(update={"base": located(spec.base)})
     older = extended(spec)
-    dataset, data = _import(spec.data)
+    dataset, data = _import(spec.data, persona_id)
     _check_size(spec, dataset)
     data = data.take(spec.personas or dataset.n_personas, spec.dialogues)
     if older:
@@ -109,7 +110,8 @@ def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> St
     content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else {"base": default_base} | said
     if "name" not in content:
         content["name"] = _name(content["data"], content["base"])
-    return parse_study(content, "lab run" if file is None else str(file))
+    command = "lab persona add" if extends else "lab run"
+    return parse_study(content, command if file is None else str(file))
 
 
 def _name(data: str, base: str) -> str:
@@ -128,9 +130,11 @@ def import_data(source: str) -> Dataset:
     return _import(source)[0]
 
 
-def _import(source: str) -> tuple[Dataset, DialogueData]:
+def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, DialogueData]:
     artifacts = load_settings().artifacts
     dataset = load(locate(source, artifacts / "data"))
+    if persona_id is not None:
+        dataset = renamed(dataset, persona_id, source)
     content = digest(dataset)
     folder = keep(dataset, artifacts / "datasets", content[:16])
     row = Dataset(
