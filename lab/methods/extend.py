@@ -16,8 +16,8 @@ from lab.methods.method import Method
 from lab.methods.plan import PlannedJob, Planner, shown
 from lab.methods.spec import Study, parse_study
 
-# Of a user embedding only a vector is fitted, whose numbers are of size 1: steps for weights would not move it.
-VECTOR_RATE = 5e-2
+# Of a user embedding only a vector is fitted, whose numbers are of size 1: a rate made for weights would not move it.
+VECTOR_RATE = 0.1
 
 _FIXED = ("base", "dtype", "split", "training", "method")  # decide how a method is trained and served
 _USUAL = ("methods", "seeds", "dialogues", "evaluate", "max_new_tokens")  # taken over unless said

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lab.errors import LabError
 from lab.methods.extend import VECTOR_RATE, check_extension, check_newcomers, inherited, plan_extension, stored
+from lab.methods.histories import short_histories
 from lab.methods.plan import PlannedJob, plan
 from lab.methods.spec import Study, catalog, parse_study
 
@@ -173,6 +174,15 @@ def test_where_a_route_would_choose_a_newcomer_gets_what_stays_in_doubt():
 
 def test_a_newcomer_is_swapped_with_somebody_who_is_there():
     assert own(planned("swapped-persona", seeds=[0]))[0] == ("recipes", "swapped-persona", ["[train persona]"])
+
+
+def test_a_newcomer_with_a_short_history_gets_every_method_all_the_same():
+    demo = older(("retrieval-k10",))
+    with pytest.raises(LabError, match="retrieval-k10 retrieves k = 10 train dialogues"):
+        short_histories(demo, {"anna": 4})
+    assert short_histories(newcomer(demo), {"anna": 4}) == [
+        "retrieval-k10: 1 of 1 personas have fewer than 10 train dialogues; they are shown what there is"
+    ]
 
 
 # ---------------------------------------------------------------- what is taken from the older study
