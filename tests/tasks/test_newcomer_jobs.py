@@ -93,8 +93,9 @@ class Lab:
         spec: dict[str, Any] = orjson.loads(orjson.dumps(job.spec))  # as it comes out of the database
         parents = {key: self.there[key] for key in job.parents}
         dataset = f"datasets/{job.spec['data'][:16]}"
+        cache = str(load_settings().cache)
         assignment = Assignment(
-            1, 1, job.kind, job.method, spec, str(self.root), folder, str(load_settings().cache), "cpu", "float32", checkpoint, 0.0, dataset,
+            1, 1, job.kind, job.method, spec, str(self.root), folder, cache, "cpu", "float32", checkpoint, 0.0, dataset,
             parents,
         )  # fmt: skip
         stopping = threading.Event()
