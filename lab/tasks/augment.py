@@ -44,7 +44,8 @@ def run(context: JobContext) -> Done:
         _write(outcome, given, context.folder)
     _tell(context, outcome, how)
     tally = outcome.tally
-    result = {"asked": tally.asked, "made": tally.made, "tried": tally.tried, "refused": dict(tally.refused)}
+    refused = {reason.value: number for reason, number in tally.refused.items()}
+    result = {"asked": tally.asked, "made": tally.made, "tried": tally.tried, "refused": refused}
     return Done("", result | {"fewest": outcome.fewest, "seconds": writer.seconds})
 
 

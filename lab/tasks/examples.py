@@ -58,8 +58,11 @@ class Reader:
 
 
 def _learned_from(tokens: EncodedDialogue, messages: Messages, dialogue: Dialogue) -> list[int]:
-    """The assistant's messages in `dialogue` that are learned from: a long one may have lost its first ones."""
+    """The assistant's messages in `dialogue` that are learned from beginning to end.
+
+    A long dialogue may have lost its first ones, and the one that it now begins with may have lost its beginning.
+    """
     said = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
     own = [index for index, message in enumerate(dialogue.messages) if message.role == "assistant"]
     place = dict(zip(said, own, strict=True))
-    return [place[turn] for turn in dict.fromkeys(tokens.turn[1:]) if turn >= 0]
+    return [place[turn] for turn in dict.fromkeys(tokens.turn) if turn >= 0 and turn != tokens.turn[0]]
