@@ -68,7 +68,7 @@ def _way(how: str, context: JobContext, writer: _Writer) -> Way:
     if how == "synthesis":
         return Synthesis(writer.ask, seed)
     stages = PARAPHRASES if how == "paraphrase" else BACK_TRANSLATIONS
-    return Rewriting(how, stages, writer.ask, lambda texts: warm.embedder(context).encode(texts))
+    return Rewriting(how, stages, writer.ask, lambda texts: warm.embedder(context).encode(texts), seed)
 
 
 def _check(outcome: Outcome, how: Augment) -> None:

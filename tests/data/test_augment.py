@@ -15,7 +15,7 @@ from lab.data.augment.accept import Refusal, clean, flaw, normal, refused, same
 from lab.data.augment.instructions import BACK_TRANSLATIONS, PARAPHRASES
 from lab.data.augment.make import ROUNDS, Draw, augment, derived
 from lab.data.augment.rewrite import Rewriting
-from lab.data.augment.synthesis import Synthesis, reply_flaw, request_flaw
+from lab.data.augment.synthesis import Synthesis, Wish, reply_flaw, request_flaw
 from lab.data.augment.told import told
 from lab.data.augment.vary import Context, depends_on_context, varied
 from lab.data.formats.record import CONTROL, MAX_ID
@@ -47,9 +47,14 @@ def polite(n_personas: int = 2, n_dialogues: int = 5) -> Dataset:
     )
 
 
+def given_to(prompt) -> str:
+    """The text that a prompt is about."""
+    return prompt[-1]["content"].partition(': "')[2].removesuffix('"')
+
+
 def say(prompts, _most):
     """A writer that asks kindly for whatever it is given."""
-    return [f"Kindly {prompt[-1]['content'].splitlines()[-1]}" for prompt in prompts]
+    return [f"Kindly {given_to(prompt)}" for prompt in prompts]
 
 
 def alike(texts):
@@ -63,8 +68,8 @@ def people(data: Dataset) -> list[tuple[Persona, tuple[Dialogue, ...]]]:
 
 def ways() -> list:
     return [
-        Rewriting("paraphrase", PARAPHRASES, say, alike),
-        Rewriting("back-translation", BACK_TRANSLATIONS, say, alike),
+        Rewriting("paraphrase", PARAPHRASES, say, alike, 0),
+        Rewriting("back-translation", BACK_TRANSLATIONS, say, alike, 0),
         Context(0),
         Synthesis(say, 0),
     ]
@@ -80,6 +85,7 @@ def ways() -> list:
         ("Turn the TV off.", "Would you switch off the telly, please?"),
         ("Put the AC at 24 and the stereo on.", "The stereo on, and the air con at 24."),
         ("A bit warmer.", "Make it just slightly hotter, would you?"),
+        ("It's dark, isn't it?", "It's dark, right?"),
     ],
 )
 def test_the_same_wish_tells_the_same_however_it_is_phrased(one, other):
@@ -98,6 +104,7 @@ def test_the_same_wish_tells_the_same_however_it_is_phrased(one, other):
         ("TV volume 20.", "TV brightness 20."),
         ("Arm the alarm.", "Disarm the alarm."),
         ("A bit warmer.", "A bit cooler."),
+        ("Do the lights.", "Don't do the lights."),
         ("Lights to 40 in ten minutes.", "Lights to 40 in five minutes."),
     ],
 )
@@ -116,7 +123,7 @@ def test_another_wish_tells_something_else(one, other):
         ("Rewritten: Lights to 40.", "Lights to 40."),
         ('Here is the new wording: "Lights to 40."', "Lights to 40."),
         ("Plot twist: lights to 40!", "Plot twist: lights to 40!"),
-        ("“Lights” to 40", "“Lights” to 40"),
+        ("“Lights to 40,” says she", "Lights to 40, says she"),
         ("Lights\x07 to\t 40", "Lights to 40"),
         ("\n \n", ""),
         ('""', ""),
@@ -137,22 +144,44 @@ def test_a_text_without_flaw_can_stand_in_a_data_set(written):
 
 
 @pytest.mark.parametrize(
-    ("text", "cosine", "reason"),
+    ("text", "reason"),
     [
-        ("Could you set the lights to 40, please?", 0.9, None),
-        ("", 0.9, Refusal.EMPTY),
-        ("?!", 0.9, Refusal.EMPTY),
-        ("Lights to 40 \ufffd", 0.9, Refusal.UNREADABLE),
-        ("Please set the lights to 40", 0.9, Refusal.UNCHANGED),
-        ("Sure, I set the lights to 40.", 0.9, Refusal.ANSWER),
-        ("Could you set the lights to 50, please?", 0.9, Refusal.OTHER_MEANING),
-        ("Could you set the TV to 40, please?", 0.9, Refusal.OTHER_MEANING),
-        ("Could you set the lights to 40, please?", 0.59, Refusal.FAR),
-        ("Please " * 30 + "set the lights to 40.", 0.9, Refusal.TOO_LONG),
+        ("Could you set the lights to 40, please?", None),
+        ("", Refusal.EMPTY),
+        ("?!", Refusal.EMPTY),
+        ("Lights to 40 \ufffd", Refusal.UNREADABLE),
+        ("Please set the lights to 40", Refusal.UNCHANGED),
+        ("Sure, I set the lights to 40.", Refusal.ANSWER),
+        ("I'm happy to help you with the lights at 40.", Refusal.ANSWER),
+        ("Set your lights to 40.", Refusal.ANSWER),
+        ("Could you set the lights to 50, please?", Refusal.OTHER_MEANING),
+        ("Could you set the TV to 40, please?", Refusal.OTHER_MEANING),
+        ("Could you not set the lights to 40, please?", Refusal.OTHER_MEANING),
+        ("Set the lights, the lights, the lights to 40.", Refusal.REPEATS),
+        ("So " + " ".join("abcdefghijklmnopqrstuvwxyz") + " lights to 40.", Refusal.TOO_LONG),
     ],
 )
-def test_a_rewritten_message_is_refused_for_one_reason(text, cosine, reason):
-    assert refused("Please, set the lights to 40!", text, cosine) == reason
+def test_a_rewritten_message_is_refused_for_one_reason(text, reason):
+    assert refused("Please, set the lights to 40!", text, 0.9) == reason
+
+
+def test_a_rewritten_message_stays_near_its_source():
+    source, text = "Please, set the lights to 40!", "Could you set the lights to 40, please?"
+    assert refused(source, text, 0.6) is None
+    assert refused(source, text, 0.59) == Refusal.FAR
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "reason"),
+    [
+        ("The AC to 18, lights brightness 59.", "The AC to 59, lights brightness 18.", Refusal.OTHER_MEANING),
+        ("Is the telly on?", "The telly is on.", Refusal.OTHER_MEANING),
+        ("Could you do the telly?", "Please do the telly.", None),
+        ("I'm sorry, the telly again.", "I'm sorry, it's the telly again.", None),
+    ],
+)
+def test_the_same_words_may_mean_something_else(source, text, reason):
+    assert refused(source, text, 0.9) == reason
 
 
 # ---------------------------------------------------------------- every way
@@ -184,7 +213,7 @@ def test_what_is_made_stays_with_its_persona_its_source_and_its_number(data, to,
 
 def test_sources_are_taken_in_turn():
     data = polite(n_personas=1, n_dialogues=3)
-    outcome = augment(Rewriting("paraphrase", PARAPHRASES, numbered(), alike), people(data), 10, seed=0)
+    outcome = augment(Rewriting("paraphrase", PARAPHRASES, numbered(), alike, 0), people(data), 10, seed=0)
     sources = [one.made_from[0] for one in outcome.made["p0"]]
     assert sorted(sources.count(f"p0-{n}") for n in range(3)) == [2, 2, 3]
 
@@ -199,7 +228,7 @@ def numbered():
 
 def test_a_persona_that_cannot_reach_the_number_is_left_with_what_there_is():
     data = polite(n_personas=2, n_dialogues=3)
-    outcome = augment(Rewriting("paraphrase", PARAPHRASES, say, alike), people(data), 50, seed=0)
+    outcome = augment(Rewriting("paraphrase", PARAPHRASES, say, alike, 0), people(data), 50, seed=0)
     assert outcome.tally.asked == 2 * 47
     assert outcome.tally.tried == outcome.tally.most == 2 * 3 * ROUNDS
     assert outcome.tally.made == 2 * 3, "the writer says the same in every round"
@@ -208,7 +237,7 @@ def test_a_persona_that_cannot_reach_the_number_is_left_with_what_there_is():
 
 
 def test_who_has_enough_is_given_nothing():
-    outcome = augment(Rewriting("paraphrase", PARAPHRASES, say, alike), people(polite()), 5, seed=0)
+    outcome = augment(Rewriting("paraphrase", PARAPHRASES, say, alike, 0), people(polite()), 5, seed=0)
     assert (outcome.tally.asked, outcome.tally.tried, outcome.made) == (0, 0, {})
 
 
@@ -228,7 +257,7 @@ def test_names_say_how_a_dialogue_came_about_and_stay_within_bounds():
 
 def test_the_user_says_it_otherwise_and_the_assistant_word_for_word():
     source = dialogue("Lights to 40 please", "Lights at 40.", "Thanks a lot", "Any time.")
-    (found,) = Rewriting("paraphrase", PARAPHRASES, say, alike).propose([Draw(ADA, (source,), source, 0)])
+    (found,) = Rewriting("paraphrase", PARAPHRASES, say, alike, 0).propose([Draw(ADA, (source,), source, 0)])
     said = [message.content for message in found.dialogue.messages]
     assert said == ["Kindly Lights to 40 please", "Lights at 40.", "Kindly Thanks a lot", "Any time."]
     assert found == derived(Draw(ADA, (source,), source, 0), "paraphrase", messages=found.dialogue.messages)
@@ -238,33 +267,33 @@ def test_a_message_that_cannot_be_rewritten_keeps_its_words_while_they_are_the_l
     source = dialogue("Lights to 40 please", "At 40.", "And the TV on", "On.", "Thanks", "Any time.")
 
     def lose_numbers(prompts, _most):
-        return [f"Kindly {prompt[-1]['content'].splitlines()[-1].replace('40', '')}" for prompt in prompts]
+        return [f"Kindly {given_to(prompt).replace('40', '')}" for prompt in prompts]
 
     def lose_all(prompts, _most):
         return ["" for _ in prompts]
 
     draw = Draw(ADA, (source,), source, 0)
-    (half,) = Rewriting("paraphrase", PARAPHRASES, lose_numbers, alike).propose([draw])
+    (half,) = Rewriting("paraphrase", PARAPHRASES, lose_numbers, alike, 0).propose([draw])
     said = [message.content for message in half.dialogue.messages if message.role == "user"]
     assert said == ["Lights to 40 please", "Kindly And the TV on", "Thanks"]
-    assert Rewriting("paraphrase", PARAPHRASES, lose_all, alike).propose([draw]) == [Refusal.EMPTY]
+    assert Rewriting("paraphrase", PARAPHRASES, lose_all, alike, 0).propose([draw]) == [Refusal.EMPTY]
 
 
 def test_a_translation_goes_there_and_back():
     seen = []
 
     def translate(prompts, _most):
-        seen.append([(prompt[0]["content"], prompt[-1]["content"]) for prompt in prompts])
+        seen.append([(prompt[-1]["content"].partition(":")[0], given_to(prompt)) for prompt in prompts])
         return [f"the lights {'here' if seen[1:] else 'there'}" for _ in prompts]
 
     source = dialogue("Do the lights", "Done.")
-    draws = [Draw(ADA, (source,), source, number) for number in range(2)]
-    found = Rewriting("back-translation", BACK_TRANSLATIONS, translate, alike).propose(draws)
-    (french, german), (back, _) = seen
-    assert ["French" in french[0], "German" in german[0], "English" in back[0]] == [True] * 3
-    assert french[1].endswith("Do the lights")
-    assert back[1].endswith("the lights there")
-    assert [one.dialogue.messages[0].content for one in found] == ["the lights here"] * 2
+    draws = [Draw(ADA, (source,), source, number) for number in range(ROUNDS)]
+    found = Rewriting("back-translation", BACK_TRANSLATIONS, translate, alike, 0).propose(draws)
+    there, back = seen
+    assert len({task for task, _ in there}) == ROUNDS, "another language in each round"
+    assert {text for _, text in there} == {"Do the lights"}
+    assert set(back) == {("Translate this sentence into English", "the lights there")}
+    assert [one.dialogue.messages[0].content for one in found] == ["the lights here"] * ROUNDS
 
 
 @pytest.mark.parametrize("stages", [PARAPHRASES, BACK_TRANSLATIONS])
@@ -344,53 +373,104 @@ def test_every_other_situation_is_tried_before_one_is_given_up():
 
 def test_a_new_request_is_asked_for_after_three_own_ones_and_then_answered():
     own = tuple(dialogue(f"Lights to {n}0", f"Lights at {n}0.", name=f"d{n}") for n in range(1, 6))
-    asked = []
+    asked, prompts = [], []
 
-    def writer(prompts, _most):
-        asked.extend(prompts)
-        return [
-            "Lights to 30, quick" if "user of an assistant" in p[0]["content"] else "Lights at 30 now." for p in prompts
-        ]
+    def writer(given, _most):
+        prompts.extend(given)
+        asked.append(given_to(given[0]))
+        return [f"Hey, {asked[-1]}"]
 
     (found,) = Synthesis(writer, 0).propose([Draw(ADA, own, own[0], 0)])
-    wish, answer = (" ".join(message["content"] for message in prompt) for prompt in asked)
+    wish, answer = (" ".join(message["content"] for message in prompt) for prompt in prompts)
     assert ADA.description in wish
     assert ADA.description in answer
     assert found.made_from[0] == "d1"
     assert len(set(found.made_from)) == 3
     for one in own:
-        assert (one.messages[0].content in wish) == (one.dialogue_id in found.made_from)
-        assert (one.messages[1].content in answer) == (one.dialogue_id in found.made_from)
-    assert "weather: rainy" in answer
-    assert [message.content for message in found.dialogue.messages] == ["Lights to 30, quick", "Lights at 30 now."]
+        assert (f'"{one.messages[0].content}"' in wish) == (one.dialogue_id in found.made_from)
+        assert (f'"{one.messages[1].content}"' in answer) == (one.dialogue_id in found.made_from)
+    request, reply = (message.content for message in found.dialogue.messages)
+    assert [request, reply] == [f"Hey, {one}" for one in asked]
+    assert told(request).numbers == told(reply).numbers
+    assert told(request).numbers[0] in {"20", "30", "40", "50"}, "a value that the persona had set, not the source's"
     assert (found.dialogue.started_at, found.dialogue.context) == (own[0].started_at, own[0].context)
 
 
 @pytest.mark.parametrize(
-    ("request_", "reason"),
+    ("wish", "order", "report"),
     [
-        ("Dim the lamp to 20", None),
-        ("", Refusal.EMPTY),
-        ("Sure, lights at 40.", Refusal.ANSWER),
-        ("How are you today?", Refusal.OTHER_MEANING),
-        ("lights " * 30, Refusal.TOO_LONG),
+        ([("lights", "brightness", 40)], "Set the lights brightness to 40.", "The lights brightness is 40."),
+        ([("tv", "input_source", "AV")], "Set the TV input source to AV.", "The TV input source is AV."),
+        ([("tv", "power", "off")], "Turn the TV off.", "The TV is off."),
+        ([("security", "armed", True)], "Have the security armed.", "The security is armed."),
+        (
+            [("security", "armed", False), ("ac", "temperature", 21.5)],
+            "Have the security not armed and set the AC temperature to 21.5.",
+            "The security is not armed and the AC temperature is 21.5.",
+        ),
+        ([], "", ""),
     ],
 )
-def test_a_request_must_be_one_that_this_user_would_make(request_, reason):
-    assert request_flaw(request_, [("Lights to 40", "At 40."), ("TV on", "On.")]) == reason
+def test_a_wish_is_told_plainly(wish, order, report):
+    found = Wish(tuple(Action(*setting) for setting in wish))
+    assert (found.order, found.report) == (order, report)
+
+
+LIGHTS = Wish((Action("lights", "brightness", 20),))
+
+
+@pytest.mark.parametrize(
+    ("wish", "request_", "reason"),
+    [
+        (LIGHTS, "Dim the lamp to 20", None),
+        (LIGHTS, "Some light please", Refusal.OTHER_MEANING),
+        (LIGHTS, "Dim the lamp to 30", Refusal.OTHER_MEANING),
+        (LIGHTS, "The TV to 20", Refusal.OTHER_MEANING),
+        (LIGHTS, "Set the lights brightness to 20", Refusal.UNCHANGED),
+        (LIGHTS, "Sure, lights at 20.", Refusal.ANSWER),
+        (LIGHTS, "", Refusal.EMPTY),
+        (LIGHTS, " ".join("abcdefghijklmnopqrstuvwxyz"), Refusal.TOO_LONG),
+        (Wish(), "How are you today?", None),
+    ],
+)
+def test_a_request_must_be_one_that_this_user_would_make(wish, request_, reason):
+    assert request_flaw(request_, ["Lights to 40", "TV on"], wish) == reason
 
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        ("The lights are at 20.", None),
-        ("The lights are at 20 on warm white.", None),
+        ("There you are, lights at 20.", None),
         ("The lights are on.", Refusal.OTHER_MEANING),
         ("The lights are at 20 on cool white.", Refusal.OTHER_MEANING),
         ("The lights are at 20 and the TV is on.", Refusal.OTHER_MEANING),
-        ("lights to 20!", Refusal.UNCHANGED),
+        ("The lights brightness is 20!", Refusal.UNCHANGED),
+        ("Oh, lamp at 20 when you can", Refusal.UNCHANGED),
         ("", Refusal.EMPTY),
     ],
 )
-def test_an_answer_must_fit_its_request(reply, reason):
-    assert reply_flaw("Lights to 20", reply, 8, {Action("lights", "color", "warm")}) == reason
+def test_an_answer_must_fit_the_wish(reply, reason):
+    assert reply_flaw(reply, "Lamp at 20 when you can", ["Lights at 40.", "The TV is on."], LIGHTS) == reason
+
+
+def test_without_a_wish_an_answer_must_fit_its_request():
+    like = ["It was fine, thank you."]
+    assert reply_flaw("Very well at 8.", "How was it at 8?", like, Wish()) is None
+    assert reply_flaw("Very well at 9.", "How was it at 8?", like, Wish()) == Refusal.OTHER_MEANING
+    assert reply_flaw("Very well, lights on.", "How was it at 8?", like, Wish()) == Refusal.OTHER_MEANING
+
+
+def test_where_nothing_is_ever_set_something_is_asked_for_all_the_same():
+    own = tuple(dialogue(f"How do you do, {name}?", f"Fine, {name}.", name=name) for name in ("ab", "cd"))
+    asked = []
+
+    def writer(prompts, _most):
+        asked.extend(prompt[-1]["content"] for prompt in prompts)
+        return ["Nice to see you"] if len(asked) == 1 else ["And you, too."]
+
+    (found,) = Synthesis(writer, 0).propose([Draw(ADA, own, own[0], 0)])
+    assert found.made_from == ("ab", "cd")
+    assert asked == [
+        "Write a sentence that the user says.",
+        'Write a sentence that the assistant says to "Nice to see you".',
+    ]

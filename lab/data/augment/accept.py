@@ -10,6 +10,7 @@ import orjson
 from lab.data.augment.told import told
 from lab.data.formats.record import CONTROL
 from lab.data.types import Dialogue
+from lab.metrics.actions import parse_actions
 
 FLOOR = 0.6
 """Least cosine of a rewritten message's embedding and its source's."""
@@ -18,13 +19,16 @@ _LABEL = re.compile(
     r"(user|assistant|(re)?writ|re-?phras|paraphras|translat|new wording|sure|certainly|here)[^:]{0,60}:\s*",
     re.IGNORECASE,
 )
-_QUOTES = "\"'`“”‘’«»*"
+_QUOTES = dict.fromkeys(map(ord, '"“”„«»'))
 _WORD = re.compile(r"\w+")
-_ANSWERING = re.compile(
-    r"(sure|certainly|of course|absolutely|setting|turning|i'll|i will|i've set|i have set|i can|i cannot|i can't"
-    r"|i'm sorry|as an|here (is|are)|you can|you're welcome|the user|how can i)\b",
+_ASSISTANT = re.compile(  # what assistants say and users do not
+    r"^(?:sure|certainly|of course|absolutely|setting|turning)\b"
+    r"|\bi'm (?:going to|sorry|glad|happy|afraid|not sure|setting|turning|making)\b|\bi(?:'ll| will| can(?:'t|not)?)\b"
+    r"|\bi'(?:ve (?:set|put|turned|brought|made)|d (?:be happy|suggest|recommend))\b"
+    r"|\b(?:let me|help you|you can|you're welcome|your|the user|the sentence|as an ai)\b",
     re.IGNORECASE,
 )
+_ASKING = re.compile(r"\b(?:can|could|would|will|may|might|shall)\b", re.IGNORECASE)
 
 
 class Refusal(StrEnum):
@@ -34,25 +38,19 @@ class Refusal(StrEnum):
     UNREADABLE = "unreadable"
     UNCHANGED = "unchanged"
     TOO_LONG = "too long"
+    REPEATS = "repeats itself"
     ANSWER = "answers instead of asking"
-    OTHER_MEANING = "device or number lost or added"
+    OTHER_MEANING = "device, number or sense lost or added"
     FAR = "far from its source"
     DUPLICATE = "duplicate"
 
 
 def clean(text: str) -> str:
-    """The first line of what a model wrote, without quotes around it or a label before it; "" if nothing is left."""
-    lines = (" ".join(CONTROL.sub(" ", line).split()) for line in text.splitlines())
-    first = _unquoted(next((line for line in lines if line), ""))
+    """The first line of what a model wrote, without quotes and without a label before it; "" if nothing is left."""
+    lines = (" ".join(CONTROL.sub(" ", line.translate(_QUOTES)).split()) for line in text.splitlines())
+    first = next((line for line in lines if line), "")
     label = _LABEL.match(first)
-    return _unquoted(first[label.end() :]) if label else first
-
-
-def _unquoted(text: str) -> str:
-    """Without quotes that stand at both ends."""
-    while len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
-        text = text[1:-1].strip()
-    return text
+    return first[label.end() :] if label else first
 
 
 def normal(text: str) -> str:
@@ -68,16 +66,24 @@ def same(dialogue: Dialogue) -> tuple[str, bytes]:
 
 def flaw(text: str, longest: int) -> Refusal | None:
     """What is wrong with a text by itself; `longest` is the number of words that is natural for it."""
-    if not normal(text):
+    words = normal(text).split()
+    if not words:
         return Refusal.EMPTY
     if "\ufffd" in text:  # bytes that are no text
         return Refusal.UNREADABLE
-    return Refusal.TOO_LONG if len(text.split()) > 2 * longest + 10 else None
+    if len(text.split()) > 2 * longest + 10:
+        return Refusal.TOO_LONG
+    threes = list(zip(words, words[1:], words[2:], strict=False))
+    return Refusal.REPEATS if len(set(threes)) < len(threes) else None
 
 
-def answers(text: str) -> bool:
-    """Whether a text opens as assistants do and users do not."""
-    return _ANSWERING.match(text) is not None
+def answers(text: str, *like: str) -> bool:
+    """Whether a text speaks as assistants do, in a way that none of those it should be like does."""
+    return bool(_assistant(text) - set().union(*map(_assistant, like)))
+
+
+def _assistant(text: str) -> set[str]:
+    return {phrase.lower() for phrase in _ASSISTANT.findall(text.replace("’", "'"))}
 
 
 def refused(source: str, text: str, cosine: float) -> Refusal | None:
@@ -86,8 +92,19 @@ def refused(source: str, text: str, cosine: float) -> Refusal | None:
         return found
     if normal(text) == normal(source):
         return Refusal.UNCHANGED
-    if answers(text) and not answers(source):
+    if answers(text, source):
         return Refusal.ANSWER
-    if told(text) != told(source):
+    if told(text) != told(source) or _settles(source, text) or _no_question(source, text):
         return Refusal.OTHER_MEANING
     return Refusal.FAR if cosine < FLOOR else None
+
+
+def _settles(source: str, text: str) -> bool:
+    """Whether both set something, but not the same: "the AC to 18" and "the lights to 18"."""
+    before, after = parse_actions(source), parse_actions(text)
+    return bool(before and after) and before != after
+
+
+def _no_question(source: str, text: str) -> bool:
+    """Whether what was asked is only stated; "could you" asks for a deed, which can be asked for otherwise."""
+    return "?" in source and "?" not in text and not _ASKING.search(source)

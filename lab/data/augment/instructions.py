@@ -10,81 +10,80 @@ from lab.methods.prompt import Messages
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A task for the model: what it is, how each message is put before it, and examples (message, answer)."""
+    """A task for the model: its role, what is asked of it, and examples (message, answer)."""
 
-    system: str
+    role: str
     task: str
     examples: tuple[tuple[str, str], ...]
 
     def prompt(self, text: str) -> Messages:
         """The prompt that asks for this to be done with `text`."""
-        messages = [{"role": "system", "content": self.system}]
+        messages = [{"role": "system", "content": self.role}]
         for message, answer in self.examples:
-            messages += [{"role": "user", "content": self._asked(message)}, {"role": "assistant", "content": answer}]
-        return [*messages, {"role": "user", "content": self._asked(text)}]
+            messages += [self._asked(message), {"role": "assistant", "content": f'"{answer}"'}]
+        return [*messages, self._asked(text)]
 
-    def _asked(self, text: str) -> str:
-        return f"{self.task}\n{text}"
+    def _asked(self, text: str) -> dict[str, str]:
+        # In quotes, or a small model takes it for something that it is to answer.
+        return {"role": "user", "content": f'{self.task}: "{text}"'}
 
 
 # ---------------------------------------------------------------- paraphrase
 
+# What the last example says slips into answers; of this one the number would be noticed.
 _SAID = (
+    "A little quieter, I have a headache.",
+    "Good evening! Put the heating on 23 and play some music.",
+    "What is the heating set to?",
     "Set the bedroom lamp to 35 percent, please.",
-    "I'm freezing, put the heating on 23.",
-    "Thanks, that's all for tonight.",
-    "No, I meant HDMI 2 on the telly.",
 )
 _MANNERS: Mapping[str, tuple[str, ...]] = {
-    "in other words": (
-        "I'd like the lamp in the bedroom at 35 percent, please.",
-        "It's so cold in here, make it 23 with the heating.",
-        "That will be everything for tonight, thank you.",
-        "Sorry, HDMI 2 is what I wanted on the telly.",
-    ),
-    "in fewer words": (
-        "Bedroom lamp at 35 percent.",
-        "Freezing. The heating to 23.",
-        "Thanks, that's it.",
-        "No, telly on HDMI 2.",
-    ),
     "more casually": (
-        "hey, bedroom lamp to 35 percent, yeah?",
-        "brr, gimme 23 on the heating",
-        "cheers, we're done for tonight",
-        "nah, HDMI 2 on the telly I meant",
+        "Hey, a little quieter, I've got a headache.",
+        "Evening! Just put the heating on 23 and play some music, okay?",
+        "So what is the heating set to?",
+        "Hey, set the bedroom lamp to 35 percent, will you?",
     ),
-    "more formally": (
+    "more politely": (
+        "A little quieter, if you please, I have a headache.",
+        "Good evening! Would you please put the heating on 23 and play some music?",
+        "May I ask what the heating is set to?",
         "Would you kindly set the bedroom lamp to 35 percent?",
-        "I am rather cold and would like the heating on 23, please.",
-        "Thank you very much, that will be all for tonight.",
-        "Pardon me, I meant HDMI 2 on the telly.",
+    ),
+    "as a wish": (
+        "I'd like it a little quieter, I have a headache.",
+        "Good evening! I'd like the heating on 23 and some music.",
+        "I'd like to know what the heating is set to.",
+        "I'd like the bedroom lamp at 35 percent, please.",
     ),
     "as a question": (
-        "Could the bedroom lamp go to 35 percent, please?",
-        "Can you put the heating on 23? I'm freezing.",
-        "Can we leave it at that for tonight? Thanks.",
-        "Could you make it HDMI 2 on the telly instead?",
+        "Could it be a little quieter? I have a headache.",
+        "Good evening! Could I have the heating on 23 and some music?",
+        "Could you tell me what the heating is set to?",
+        "Could you set the bedroom lamp to 35 percent, please?",
+    ),
+    "in fewer words": (
+        "A little quieter.",
+        "The heating on 23 and some music.",
+        "What's the heating set to?",
+        "Bedroom lamp to 35 percent.",
     ),
     "in another order": (
-        "Please, 35 percent for the bedroom lamp.",
-        "Put the heating on 23, I'm freezing.",
-        "For tonight that's all, thanks.",
-        "On the telly HDMI 2 is what I meant.",
+        "I have a headache, so a little quieter.",
+        "Some music and the heating on 23, please. Good evening!",
+        "The heating, what is it set to?",
+        "Please, the bedroom lamp, set it to 35 percent.",
     ),
 }
 
 
 def _manner(manner: str, answers: tuple[str, ...]) -> Instruction:
-    system = (
-        f"You rewrite what a person says at home. Say the same {manner}: same person, same wish, same devices, same "
-        "numbers. You never answer the person."
-    )
-    return Instruction(system, f"Say this {manner}:", tuple(zip(_SAID, answers, strict=True)))
+    role = "You are a writing assistant. You rewrite sentences."
+    return Instruction(role, f"Rewrite this sentence {manner}", tuple(zip(_SAID, answers, strict=True)))
 
 
 PARAPHRASES = [[_manner(manner, answers)] for manner, answers in _MANNERS.items()]
-"""For each round, one way to say things otherwise."""
+"""Ways to say a thing otherwise."""
 
 # ---------------------------------------------------------------- back-translation
 
@@ -136,11 +135,11 @@ _LANGUAGES: Mapping[str, tuple[str, ...]] = {
 
 def _there_and_back(language: str, foreign: tuple[str, ...]) -> list[Instruction]:
     def translation(to: str, messages: tuple[str, ...], answers: tuple[str, ...]) -> Instruction:
-        system = f"You translate what a person says at home into {to}. Keep every number."
-        return Instruction(system, f"Say this in {to}:", tuple(zip(messages, answers, strict=True)))
+        role = "You are a translator. You translate sentences."
+        return Instruction(role, f"Translate this sentence into {to}", tuple(zip(messages, answers, strict=True)))
 
     return [translation(language, _ENGLISH, foreign), translation("English", foreign, _ENGLISH)]
 
 
 BACK_TRANSLATIONS = [_there_and_back(language, foreign) for language, foreign in _LANGUAGES.items()]
-"""For each round, into another language and back."""
+"""Into another language and back."""

@@ -60,7 +60,7 @@ class Tally:
     most: int  # draws after which there is nothing left to try
     made: int = 0
     tried: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: Counter[Refusal] = field(default_factory=Counter)
 
 
 @dataclass

@@ -26,13 +26,15 @@ _SHORT = 3  # words from which a message can be said otherwise
 class Rewriting:
     """Rewrites user messages.
 
-    `stages` are, for each round, the instructions that a message goes through one after another.
+    `stages` are the ways to say a thing otherwise, each one or more instructions that a message goes through one
+    after another. Every source takes all of them in an order of its own, a way in each round.
     """
 
     name: str
     stages: Sequence[Sequence[Instruction]]
     ask: Ask
     embed: Embed
+    seed: int
 
     def usable(self, own: Sequence[Dialogue]) -> list[Dialogue]:
         """Dialogues in which something can be said otherwise."""
@@ -46,15 +48,18 @@ class Rewriting:
         """
         spots = [(draw, place) for draw in draws for place in _places(draw.source)]
         sources = [draw.source.messages[place].content for draw, place in spots]
-        texts = self._rewritten([draw.round for draw, _ in spots], sources)
+        texts = self._rewritten([self._stage(draw) for draw, _ in spots], sources)
         cosines = (self.embed(sources) * self.embed(texts)).sum(axis=1)
         found = zip(sources, texts, cosines.tolist(), strict=True)
         judged = iter([(text, refused(source, text, cosine)) for source, text, cosine in found])
         return [self._assembled(draw, {place: next(judged) for place in _places(draw.source)}) for draw in draws]
 
-    def _rewritten(self, rounds: Sequence[int], texts: list[str]) -> list[str]:
-        for stage in range(len(self.stages[0])):
-            prompts = [self.stages[at][stage].prompt(text) for at, text in zip(rounds, texts, strict=True)]
+    def _stage(self, draw: Draw) -> Sequence[Instruction]:
+        return self.stages[draw.rng(self.seed).permutation(len(self.stages))[draw.round]]
+
+    def _rewritten(self, stages: Sequence[Sequence[Instruction]], texts: list[str]) -> list[str]:
+        for number in range(len(self.stages[0])):
+            prompts = [stage[number].prompt(text) for stage, text in zip(stages, texts, strict=True)]
             texts = [clean(text) for text in self.ask(prompts, tokens_for(texts))]
         return texts
 

@@ -1,37 +1,86 @@
-"""Synthesis: a new request in the persona's manner and the answer to it, after three of its train dialogues."""
+"""Synthesis: a new request in the persona's manner and the answer to it, after three of its train dialogues.
+
+What is asked for is drawn from what the persona had set in its train dialogues, and told to the model with the
+request and with the answer: a model that is free to wish for anything wishes for nothing that makes sense.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+import numpy as np
 
 from lab.data.augment.accept import Refusal, answers, clean, flaw, normal
 from lab.data.augment.make import Draw, Made, derived
 from lab.data.augment.rewrite import Ask, tokens_for
-from lab.data.augment.told import told, written
+from lab.data.augment.told import settings_of, told, written
 from lab.data.types import Dialogue, Message
-from lab.methods.profile import description_text
-from lab.methods.prompt import Messages, to_messages
-from lab.metrics.actions import Action, devices_mentioned, parse_actions
+from lab.methods.profile import description_text, setting_text
+from lab.methods.prompt import Messages
+from lab.metrics.actions import Action
 
 _EXAMPLES = 3
-_NAMES = {"ac": "the heating and cooling", "tv": "the TV", "lights": "the lights", "speaker": "the music"}
-_ANYTHING = "anything"
+_MOST = 2  # settings that a new request is about
+
+_ECHO = 0.8  # share of words that an answer has in common with its request, from which it says nothing of its own
 
 
-Exchange = tuple[str, str]
-"""What the user says, and the answer to it."""
+@dataclass(frozen=True)
+class Wish:
+    """What a request is about: settings, or nothing that is known of."""
+
+    settings: tuple[Action, ...] = ()
+
+    @property
+    def order(self) -> str:
+        """The wish as an order: "Set the TV volume to 20 and turn the lights off."."""
+        return _sentence([_order(one) for one in self.settings])
+
+    @property
+    def report(self) -> str:
+        """The wish as it is when it is fulfilled: "The TV volume is 20 and the lights are off."."""
+        return _sentence([f"the {_spot(one)} is {_value(one)}" for one in self.settings])
+
+    @property
+    def devices(self) -> set[str]:
+        """The devices to set."""
+        return {one.device for one in self.settings}
+
+    @property
+    def values(self) -> set[str]:
+        """The values to set them to, as `Told` has them."""
+        return {written(one.value) for one in self.settings} - {"on"}
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a user says, the answer to it, and what it is about."""
+
+    request: str
+    reply: str
+    wish: Wish
 
 
 class _Shown:
     """What a persona's train dialogues show."""
 
     def __init__(self, own: Sequence[Dialogue]) -> None:
-        found = [(one, exchange) for one in own if (exchange := first_exchange(one))]
-        self.exchanges = {one.dialogue_id: exchange for one, exchange in found}
-        self.topics = sorted({topic_of(request) for request, _ in self.exchanges.values()})
-        said = (message.content for one in own for message in one.messages if message.role == "assistant")
-        self.settings = {action for text in said for action in parse_actions(text)}
+        self.exchanges = {one.dialogue_id: exchange for one in usable(own) if (exchange := first_exchange(one))}
+        self.settings = sorted({setting for one in own for m in one.messages for setting in settings_of(m)}, key=str)
+
+    def wish(self, draw: Draw, seed: int) -> Wish:
+        """What the source is about, with other values that the persona had set, as far as there are some."""
+        rng = draw.rng(seed, draw.round, 1)
+        like = self.exchanges[draw.source.dialogue_id].wish.settings
+        kept = sorted(rng.permutation(len(like))[:_MOST].tolist())
+        return Wish(tuple(self._other(like[place], rng) for place in kept))
+
+    def _other(self, setting: Action, rng: np.random.Generator) -> Action:
+        spot = (setting.device, setting.parameter)
+        others = [one for one in self.settings if (one.device, one.parameter) == spot and one != setting]
+        return others[rng.integers(len(others))] if others else setting
 
 
 @dataclass(frozen=True)
@@ -40,33 +89,64 @@ class _Scene:
 
     draw: Draw
     examples: dict[str, Exchange]  # dialogue → how it begins; the source last, nearest to what is asked for
-    topic: str  # what the new request is about
-    known: set[Action]  # what the persona ever had set
-
-    @property
-    def exchanges(self) -> list[Exchange]:
-        return list(self.examples.values())
+    wish: Wish
 
     def wants_request(self) -> Messages:
+        messages = [self._role("user")]
+        for one in self.examples.values():
+            messages += _said(_as("user", one.wish.order), one.request)
+        return [*messages, _message("user", _as("user", self.wish.order))]
+
+    def wants_reply(self, request: str) -> Messages:
+        messages = [self._role("assistant")]
+        for one in self.examples.values():
+            messages += _said(_as("assistant", one.wish.report, one.request), one.reply)
+        return [*messages, _message("user", _as("assistant", self.wish.report, request))]
+
+    def _role(self, speaker: str) -> dict[str, str]:
         about = description_text(self.draw.persona)
-        system = f"You are the user of an assistant at home and say what you want of it. {about}".strip()
-        messages = [{"role": "system", "content": system}]
-        for request, _ in self.exchanges:
-            messages += [_ask_for(topic_of(request)), {"role": "assistant", "content": request}]
-        return [*messages, _ask_for(self.topic)]
-
-    def wants_answer(self, request: str) -> Messages:
-        turns = [
-            {"role": role, "content": text}
-            for exchange in self.exchanges
-            for role, text in zip(("user", "assistant"), exchange, strict=True)
-        ]
-        turns.append({"role": "user", "content": request})
-        return to_messages(self.draw.source.context, turns, description_text(self.draw.persona))
+        text = f"You are a writing assistant. You rewrite sentences as the {speaker} says them. {about}"
+        return _message("system", text.strip())
 
 
-def _ask_for(topic: str) -> dict[str, str]:
-    return {"role": "user", "content": f"Say something about {topic}."}
+def _as(speaker: str, sentence: str, to: str = "") -> str:
+    told_to = f' to "{to}"' if to else ""
+    if not sentence:
+        return f"Write a sentence that the {speaker} says{told_to}."
+    return f'Rewrite this sentence as the {speaker} says it{told_to}: "{sentence}"'
+
+
+def _said(task: str, text: str) -> Messages:
+    return [_message("user", task), _message("assistant", f'"{text}"')]
+
+
+def _sentence(parts: list[str]) -> str:
+    text = " and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _order(setting: Action) -> str:
+    if setting.parameter == "power":
+        return f"turn the {_spot(setting)} {setting.value}"
+    if isinstance(setting.value, bool):
+        return f"have the {_spot(setting)} {_value(setting)}"
+    return f"set the {_spot(setting)} to {_value(setting)}"
+
+
+def _spot(setting: Action) -> str:
+    """Device and parameter; the device alone where the value tells the rest."""
+    name = setting_text((setting.device, setting.parameter), setting.value).removesuffix(_value(setting)).strip()
+    return name.removesuffix(" power")
+
+
+def _value(setting: Action) -> str:
+    if isinstance(setting.value, bool):
+        return f"{'' if setting.value else 'not '}{setting.parameter.replace('_', ' ')}"
+    return written(setting.value)
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
 
 
 @dataclass
@@ -80,19 +160,23 @@ class Synthesis:
 
     def usable(self, own: Sequence[Dialogue]) -> list[Dialogue]:
         """Dialogues that show how the persona asks and is answered."""
-        return [dialogue for dialogue in own if first_exchange(dialogue)]
+        return usable(own)
 
     def propose(self, draws: Sequence[Draw]) -> list[Made | Refusal]:
         """A request for each draw, and an answer to each request that will do."""
         scenes = [self._scene(draw) for draw in draws]
-        requests = self._written([scene.wants_request() for scene in scenes], scenes, 0)
-        flaws = [request_flaw(request, scene.exchanges) for request, scene in zip(requests, scenes, strict=True)]
+        likes = [[one.request for one in scene.examples.values()] for scene in scenes]
+        requests = self._written([scene.wants_request() for scene in scenes], likes)
+        flaws = [
+            request_flaw(request, like, scene.wish)
+            for request, like, scene in zip(requests, likes, scenes, strict=True)
+        ]
         asked = [place for place, refusal in enumerate(flaws) if refusal is None]
-        prompts = [scenes[place].wants_answer(requests[place]) for place in asked]
-        replies = dict(zip(asked, self._written(prompts, [scenes[place] for place in asked], 1), strict=True))
+        prompts = [scenes[place].wants_reply(requests[place]) for place in asked]
+        likes = [[one.reply for one in scenes[place].examples.values()] for place in asked]
+        replies = dict(zip(asked, self._written(prompts, likes), strict=True))
         return [
-            flaws[place] or _made(scene, requests[place], replies[place], self.name)
-            for place, scene in enumerate(scenes)
+            flaws[place] or self._made(scene, requests[place], replies[place]) for place, scene in enumerate(scenes)
         ]
 
     def _scene(self, draw: Draw) -> _Scene:
@@ -100,62 +184,71 @@ class Synthesis:
         if who not in self._shown:
             self._shown[who] = _Shown(draw.own)
         shown = self._shown[who]
-        rng = draw.rng(self.seed, draw.round)
         others = [name for name in shown.exchanges if name != source]
-        picked = [*(others[i] for i in rng.permutation(len(others))[: _EXAMPLES - 1]), source]
-        topic = shown.topics[rng.integers(len(shown.topics))]
-        return _Scene(draw, {name: shown.exchanges[name] for name in picked}, topic, shown.settings)
+        order = draw.rng(self.seed, draw.round).permutation(len(others))
+        picked = [*(others[i] for i in order[: _EXAMPLES - 1]), source]
+        return _Scene(draw, {name: shown.exchanges[name] for name in picked}, shown.wish(draw, self.seed))
 
-    def _written(self, prompts: list[Messages], scenes: Sequence[_Scene], side: int) -> list[str]:
-        """Texts like the examples' requests (side 0) or answers (1)."""
-        likes = [exchange[side] for scene in scenes for exchange in scene.exchanges]
-        return [clean(text) for text in self.ask(prompts, tokens_for(likes))] if prompts else []
+    def _written(self, prompts: list[Messages], likes: Sequence[Sequence[str]]) -> list[str]:
+        """A text for each prompt, about as long as those it should be like."""
+        most = tokens_for([text for like in likes for text in like])
+        return [clean(text) for text in self.ask(prompts, most)] if prompts else []
+
+    def _made(self, scene: _Scene, request: str, reply: str) -> Made | Refusal:
+        like = [one.reply for one in scene.examples.values()]
+        if (found := reply_flaw(reply, request, like, scene.wish)) is not None:
+            return found
+        messages = (Message("user", request), Message("assistant", reply))
+        others = list(scene.examples)[:-1]
+        return derived(scene.draw, self.name, others, messages=messages, task_type=None, applied_routines=None)
+
+
+def usable(own: Sequence[Dialogue]) -> list[Dialogue]:
+    """Dialogues that begin with a request and its answer; those in which something is set, if there are any."""
+    found = [(one, exchange) for one in own if (exchange := first_exchange(one))]
+    setting = [one for one, exchange in found if exchange.wish.settings]
+    return setting or [one for one, _ in found]
 
 
 def first_exchange(dialogue: Dialogue) -> Exchange | None:
     """What the user says first and the answer to it, if that is how the dialogue begins."""
     spoken = [message for message in dialogue.messages if message.role != "system"][:2]
-    return (spoken[0].content, spoken[1].content) if [m.role for m in spoken] == ["user", "assistant"] else None
+    if [message.role for message in spoken] != ["user", "assistant"]:
+        return None
+    request, reply = spoken
+    return Exchange(request.content, reply.content, Wish(tuple(settings_of(reply))))
 
 
-def topic_of(request: str) -> str:
-    """The devices that a request is about, in words."""
-    return " and ".join(_NAMES.get(name, name) for name in sorted(devices_mentioned(request))) or _ANYTHING
+def request_flaw(request: str, like: Sequence[str], wish: Wish) -> Refusal | None:
+    """Why a request is none that this user would make for this wish; None if it will do.
 
-
-def request_flaw(request: str, examples: Sequence[Exchange]) -> Refusal | None:
-    """Why a request is none that this user would make; None if it will do."""
-    if (found := flaw(request, max(len(said.split()) for said, _ in examples))) is not None:
-        return found
-    if answers(request) and not any(answers(said) for said, _ in examples):
-        return Refusal.ANSWER
-    if all(devices_mentioned(said) for said, _ in examples) and not devices_mentioned(request):
-        return Refusal.OTHER_MEANING
-    return None
-
-
-def reply_flaw(request: str, reply: str, longest: int, known: Set[Action]) -> Refusal | None:
-    """Why an answer does not fit its request; None if it does.
-
-    It must be about the same devices, leave out no number, and set nothing that neither the request asks for nor
-    the persona ever had set.
+    It tells all of the wish: what a user leaves out is for the situation to say, and the wish does not come from it.
     """
-    if (found := flaw(reply, longest)) is not None:
+    if (found := flaw(request, max(len(one.split()) for one in like))) is not None:
         return found
-    if normal(reply) == normal(request):
+    if normal(request) == normal(wish.order):
         return Refusal.UNCHANGED
-    asked, done = told(request), told(reply)
-    said = {*asked.numbers, *asked.values, "on"}
-    invented = {action for action in parse_actions(reply) if written(action.value) not in said} - known
-    if asked.devices != done.devices or not set(asked.numbers) <= set(done.numbers) or invented:
+    if answers(request, *like):
+        return Refusal.ANSWER
+    asked = told(request)
+    if wish.settings and (asked.devices != wish.devices or {*asked.numbers, *asked.values} != wish.values):
         return Refusal.OTHER_MEANING
     return None
 
 
-def _made(scene: _Scene, request: str, reply: str, name: str) -> Made | Refusal:
-    longest = max(len(answer.split()) for _, answer in scene.exchanges)
-    if (found := reply_flaw(request, reply, longest, scene.known)) is not None:
+def reply_flaw(reply: str, request: str, like: Sequence[str], wish: Wish) -> Refusal | None:
+    """Why an answer does not fit its request and the wish behind it; None if it does."""
+    if (found := flaw(reply, max(len(one.split()) for one in like))) is not None:
         return found
-    others = list(scene.examples)[:-1]
-    messages = (Message("user", request), Message("assistant", reply))
-    return derived(scene.draw, name, others, messages=messages, task_type=None, applied_routines=None)
+    if normal(reply) == normal(wish.report) or _echoes(reply, request):
+        return Refusal.UNCHANGED
+    done, asked = told(reply), told(request)
+    devices, values = (wish.devices, wish.values) if wish.settings else (asked.devices, {*asked.numbers})
+    if done.devices != devices or {*done.numbers, *done.values} != values:
+        return Refusal.OTHER_MEANING
+    return None
+
+
+def _echoes(reply: str, request: str) -> bool:
+    """Whether an answer repeats its request."""
+    return SequenceMatcher(None, normal(reply).split(), normal(request).split()).ratio() > _ECHO

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lab.data.types import Value
-from lab.metrics.actions import devices_mentioned
+from lab.data.types import Message, Value
+from lab.metrics.actions import Action, devices_mentioned, parse_actions
 from lab.metrics.parsing.items import Choice, Number, Parameter, Particle, Word, words
 from lab.metrics.parsing.scan import sentences
 
-_WORD = re.compile(r"[a-z]+")
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_TAG = re.compile(r"\w+n't (?:it|you|we|they|he|she|i|there|that)\s*\?")  # "isn't it?"
+_NOT = words("not never cannot without")
 _UP = words("up warmer hotter higher louder brighter more raise increase brighten")
 _DOWN = words("down cooler colder lower quieter dimmer softer less reduce decrease dim")
 
@@ -20,7 +22,7 @@ class Told:
     """What must be the same in two texts that ask for the same.
 
     `numbers` are all of them, times and counts too, sorted and with repetitions; `values` are words such as
-    "Netflix", "cool" or "off"; `directions` are "up" and "down".
+    "Netflix", "cool" or "off"; `directions` are "up" and "down"; `negated` is a text with "not" in it.
     """
 
     devices: frozenset[str]
@@ -28,6 +30,7 @@ class Told:
     values: frozenset[str]
     directions: frozenset[str]
     numbers: tuple[str, ...]
+    negated: bool
 
 
 def told(text: str) -> Told:
@@ -45,7 +48,7 @@ def told(text: str) -> Told:
                 parameters.add(item.of[0][1])
             elif isinstance(item, Particle) and not item.on:  # "on" is a preposition more often than not
                 values.add("off")
-    spoken = set(_WORD.findall(text.lower()))
+    spoken = set(_WORD.findall(_TAG.sub(" ", text.lower().replace("’", "'"))))
     directions = {name for name, known in (("up", _UP), ("down", _DOWN)) if spoken & known}
     return Told(
         devices_mentioned(text),
@@ -53,9 +56,19 @@ def told(text: str) -> Told:
         frozenset(values),
         frozenset(directions),
         tuple(sorted(numbers)),
+        any(word in _NOT or word.endswith("n't") for word in spoken),
     )
 
 
 def written(value: Value) -> str:
     """A value as `Told` holds it: 22 and 22.0 are the same."""
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def settings_of(message: Message) -> list[Action]:
+    """What an assistant message sets: as the data say, or else as its text does."""
+    if message.role != "assistant":
+        return []
+    if message.actions is None:
+        return sorted(parse_actions(message.content), key=str)
+    return [Action(device, name, value) for device, set_ in message.actions.items() for name, value in set_.items()]

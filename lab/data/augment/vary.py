@@ -5,15 +5,14 @@ The other situation is that of another train dialogue as a whole: its values fit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lab.data.augment.accept import Refusal
 from lab.data.augment.make import Draw, Made, derived
-from lab.data.augment.told import told, written
-from lab.data.types import Dialogue, Message, Value
-from lab.metrics.actions import parse_actions
+from lab.data.augment.told import settings_of, told, written
+from lab.data.types import Dialogue
 
 _STEM = 4  # letters of a value by which it is heard in a text: "rainy" in "it rains"
 
@@ -69,22 +68,9 @@ def depends_on_context(dialogue: Dialogue) -> bool:
             heard = told(message.content)
             said |= {*heard.devices, *heard.values, *heard.numbers}
             continue
-        for device, parameter, value in _settings(message):
-            switch = isinstance(value, bool) or parameter == "power"
-            if (device, parameter) not in done and (device if switch else written(value)) not in said:
+        for one in settings_of(message):
+            switch = isinstance(one.value, bool) or one.parameter == "power"
+            if (one.device, one.parameter) not in done and (one.device if switch else written(one.value)) not in said:
                 return True
-            done.add((device, parameter))
+            done.add((one.device, one.parameter))
     return False
-
-
-def _settings(message: Message) -> Iterator[tuple[str, str, Value]]:
-    """What an assistant message sets: as the data say, or else as its text does."""
-    if message.role != "assistant":
-        return
-    if message.actions is None:
-        for action in parse_actions(message.content):
-            yield action.device, action.parameter, action.value
-        return
-    for device, values in message.actions.items():
-        for name, value in values.items():
-            yield device, name, value
