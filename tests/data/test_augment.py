@@ -318,7 +318,9 @@ def test_examples_keep_what_they_are_told_to_keep(stages):
         (dialogue("Arm the alarm", "The alarm is armed."), False),
         (dialogue("TV to Netflix", "The TV is on Netflix."), False),
         (dialogue("AC to 20", "AC at 20.", "A bit warmer", "AC at 22."), False),
-        (dialogue("How was your day?", "Fine, thank you."), False),
+        (dialogue("How was your day?", "Fine, thank you.", applied_routines=()), False),
+        (dialogue("How was your day?", "Fine, thank you.", task_type="simple"), False),
+        (dialogue("How was your day?", "Fine, thank you."), True),
         (dialogue("Lights on", "Lights at 40 percent."), True),
         (dialogue("Lights to 40", "Lights at 40 percent, TV on Netflix."), True),
         (dialogue("Lights to 40", "Lights at 40 percent.", task_type="context-dependent"), True),
@@ -358,7 +360,7 @@ def test_another_situation_is_one_the_persona_was_in(data, seed):
 
 def test_every_other_situation_is_tried_before_one_is_given_up():
     at = [START + timedelta(days=day) for day in range(4)]
-    own = [dialogue("Hi there", "Hi.", name="d0", at=at[0], context={"weather": "w0"})]
+    own = [dialogue("Hi there", "Hi.", name="d0", at=at[0], context={"weather": "w0"}, applied_routines=())]
     own += [
         dialogue(f"Lights on {day}", "At 40 percent.", name=f"d{day}", at=at[day], context={"weather": f"w{day}"})
         for day in (1, 2, 3)
@@ -460,8 +462,8 @@ def test_without_a_wish_an_answer_must_fit_its_request():
     assert reply_flaw("Very well, lights on.", "How was it at 8?", like, Wish()) == Refusal.OTHER_MEANING
 
 
-def test_where_nothing_is_ever_set_something_is_asked_for_all_the_same():
-    own = tuple(dialogue(f"How do you do, {name}?", f"Fine, {name}.", name=name) for name in ("ab", "cd"))
+def test_where_settings_are_rare_something_is_asked_for_all_the_same():
+    own = tuple(dialogue(f"How do you do, {name}?", f"Lights at {name}.", name=name) for name in ("ab", "20"))
     asked = []
 
     def writer(prompts, _most):
@@ -469,7 +471,7 @@ def test_where_nothing_is_ever_set_something_is_asked_for_all_the_same():
         return ["Nice to see you"] if len(asked) == 1 else ["And you, too."]
 
     (found,) = Synthesis(writer, 0).propose([Draw(ADA, own, own[0], 0)])
-    assert found.made_from == ("ab", "cd")
+    assert found.made_from == ("ab", "20")
     assert asked == [
         "Write a sentence that the user says.",
         'Write a sentence that the assistant says to "Nice to see you".',

@@ -55,7 +55,7 @@ def homes() -> Dataset:
             Message("assistant", f"It will be warmer soon, {word}."),
         )
         at = START + timedelta(days=number, hours=persona)
-        return Dialogue(f"{persona}-{number}", f"p{persona}", at, {"day": number}, said)
+        return Dialogue(f"{persona}-{number}", f"p{persona}", at, {"day": number}, said, "simple")
 
     people = tuple(Persona(f"p{n}", f"Likes it warm, number {n}.") for n in range(PERSONAS))
     return Dataset(people, tuple(dialogue(p, n) for p in range(PERSONAS) for n in range(DIALOGUES)))

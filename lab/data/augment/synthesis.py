@@ -7,7 +7,7 @@ request and with the answer: a model that is free to wish for anything wishes fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -67,7 +67,7 @@ class _Shown:
     """What a persona's train dialogues show."""
 
     def __init__(self, own: Sequence[Dialogue]) -> None:
-        self.exchanges = {one.dialogue_id: exchange for one in usable(own) if (exchange := first_exchange(one))}
+        self.exchanges = beginnings(own)
         self.settings = sorted({setting for one in own for m in one.messages for setting in settings_of(m)}, key=str)
 
     def wish(self, draw: Draw, seed: int) -> Wish:
@@ -160,7 +160,8 @@ class Synthesis:
 
     def usable(self, own: Sequence[Dialogue]) -> list[Dialogue]:
         """Dialogues that show how the persona asks and is answered."""
-        return usable(own)
+        shown = beginnings(own)
+        return [one for one in own if one.dialogue_id in shown]
 
     def propose(self, draws: Sequence[Draw]) -> list[Made | Refusal]:
         """A request for each draw, and an answer to each request that will do."""
@@ -203,11 +204,16 @@ class Synthesis:
         return derived(scene.draw, self.name, others, messages=messages, task_type=None, applied_routines=None)
 
 
-def usable(own: Sequence[Dialogue]) -> list[Dialogue]:
-    """Dialogues that begin with a request and its answer; those in which something is set, if there are any."""
-    found = [(one, exchange) for one in own if (exchange := first_exchange(one))]
-    setting = [one for one, exchange in found if exchange.wish.settings]
-    return setting or [one for one, _ in found]
+def beginnings(own: Sequence[Dialogue]) -> dict[str, Exchange]:
+    """Dialogue → its first exchange: those in which something is set or, where that is the lesser part, all of them.
+
+    In dialogues that are not about a home, what looks like a setting is a chance hit, and no wish.
+    """
+    found = {one.dialogue_id: exchange for one in own if (exchange := first_exchange(one))}
+    setting = {name: exchange for name, exchange in found.items() if exchange.wish.settings}
+    if 2 * len(setting) > len(found):
+        return setting
+    return {name: replace(exchange, wish=Wish()) for name, exchange in found.items()}
 
 
 def first_exchange(dialogue: Dialogue) -> Exchange | None:

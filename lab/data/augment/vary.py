@@ -57,9 +57,13 @@ def depends_on_context(dialogue: Dialogue) -> bool:
     """Whether the answers may be other ones in another situation.
 
     They are where the data say so, where a routine is applied, and where the assistant sets what the user has not
-    said: it knew that from the situation. What it has set before it may change ("a bit warmer").
+    said: it knew that from the situation. What it has set before it may change ("a bit warmer"). Where the data say
+    nothing and nothing is set, there is no knowing.
     """
     if dialogue.task_type == "context-dependent" or dialogue.applied_routines:
+        return True
+    unlabelled = dialogue.task_type is None and dialogue.applied_routines is None
+    if unlabelled and not any(settings_of(message) for message in dialogue.messages):
         return True
     said: set[str] = set()
     done: set[tuple[str, str]] = set()
