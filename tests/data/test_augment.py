@@ -15,9 +15,10 @@ from lab.data.augment.accept import Refusal, clean, flaw, normal, refused, same
 from lab.data.augment.instructions import BACK_TRANSLATIONS, PARAPHRASES
 from lab.data.augment.make import ROUNDS, Draw, augment, derived
 from lab.data.augment.rewrite import Rewriting
-from lab.data.augment.synthesis import Synthesis, Wish, reply_flaw, request_flaw
+from lab.data.augment.synthesis import Synthesis, reply_flaw, request_flaw
 from lab.data.augment.told import told
 from lab.data.augment.vary import Context, depends_on_context, varied
+from lab.data.augment.wish import Wish
 from lab.data.formats.record import CONTROL, MAX_ID
 from lab.data.types import Dataset, Dialogue, Message, Persona
 from lab.metrics.actions import Action
@@ -138,7 +139,7 @@ def test_a_text_without_flaw_can_stand_in_a_data_set(written):
     text = clean(written)
     assert not CONTROL.search(text)
     assert "\n" not in text
-    if flaw(text, 40) is None:
+    if flaw(text, ["word " * 40]) is None:
         assert normal(text)
         assert "\ufffd" not in text
 
@@ -178,6 +179,7 @@ def test_a_rewritten_message_stays_near_its_source():
         ("Is the telly on?", "The telly is on.", Refusal.OTHER_MEANING),
         ("Could you do the telly?", "Please do the telly.", None),
         ("I'm sorry, the telly again.", "I'm sorry, it's the telly again.", None),
+        ("Go on and on and on and on.", "Just go on and on and on and on.", None),
     ],
 )
 def test_the_same_words_may_mean_something_else(source, text, reason):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 
 import orjson
@@ -64,17 +66,22 @@ def same(dialogue: Dialogue) -> tuple[str, bytes]:
     return words, orjson.dumps(dialogue.context, option=orjson.OPT_SORT_KEYS)
 
 
-def flaw(text: str, longest: int) -> Refusal | None:
-    """What is wrong with a text by itself; `longest` is the number of words that is natural for it."""
-    words = normal(text).split()
-    if not words:
+def flaw(text: str, like: Sequence[str]) -> Refusal | None:
+    """What is wrong with a text by itself; `like` are texts that it should be about as long as."""
+    if not normal(text):
         return Refusal.EMPTY
     if "\ufffd" in text:  # bytes that are no text
         return Refusal.UNREADABLE
-    if len(text.split()) > 2 * longest + 10:
+    if len(text.split()) > 2 * max(len(one.split()) for one in like) + 10:
         return Refusal.TOO_LONG
-    threes = list(zip(words, words[1:], words[2:], strict=False))
-    return Refusal.REPEATS if len(set(threes)) < len(threes) else None
+    return Refusal.REPEATS if _repeated(text).difference(*map(_repeated, like)) else None
+
+
+def _repeated(text: str) -> set[tuple[str, str, str]]:
+    """Three words in a row that come more than once."""
+    words = normal(text).split()
+    counts = Counter(zip(words, words[1:], words[2:], strict=False))
+    return {three for three, number in counts.items() if number > 1}
 
 
 def answers(text: str, *like: str) -> bool:
@@ -88,7 +95,7 @@ def _assistant(text: str) -> set[str]:
 
 def refused(source: str, text: str, cosine: float) -> Refusal | None:
     """Why a rewritten user message may not take its source's place; None if it may."""
-    if (found := flaw(text, len(source.split()))) is not None:
+    if (found := flaw(text, [source])) is not None:
         return found
     if normal(text) == normal(source):
         return Refusal.UNCHANGED

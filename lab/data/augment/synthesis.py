@@ -15,43 +15,16 @@ import numpy as np
 from lab.data.augment.accept import Refusal, answers, clean, flaw, normal
 from lab.data.augment.make import Draw, Made, derived
 from lab.data.augment.rewrite import Ask, tokens_for
-from lab.data.augment.told import settings_of, told, written
+from lab.data.augment.told import settings_of, told
+from lab.data.augment.wish import Wish
 from lab.data.types import Dialogue, Message
-from lab.methods.profile import description_text, setting_text
+from lab.methods.profile import description_text
 from lab.methods.prompt import Messages
 from lab.metrics.actions import Action
 
 _EXAMPLES = 3
 _MOST = 2  # settings that a new request is about
-
 _ECHO = 0.8  # share of words that an answer has in common with its request, from which it says nothing of its own
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a request is about: settings, or nothing that is known of."""
-
-    settings: tuple[Action, ...] = ()
-
-    @property
-    def order(self) -> str:
-        """The wish as an order: "Set the TV volume to 20 and turn the lights off."."""
-        return _sentence([_order(one) for one in self.settings])
-
-    @property
-    def report(self) -> str:
-        """The wish as it is when it is fulfilled: "The TV volume is 20 and the lights are off."."""
-        return _sentence([f"the {_spot(one)} is {_value(one)}" for one in self.settings])
-
-    @property
-    def devices(self) -> set[str]:
-        """The devices to set."""
-        return {one.device for one in self.settings}
-
-    @property
-    def values(self) -> set[str]:
-        """The values to set them to, as `Told` has them."""
-        return {written(one.value) for one in self.settings} - {"on"}
 
 
 @dataclass(frozen=True)
@@ -118,31 +91,6 @@ def _as(speaker: str, sentence: str, to: str = "") -> str:
 
 def _said(task: str, text: str) -> Messages:
     return [_message("user", task), _message("assistant", f'"{text}"')]
-
-
-def _sentence(parts: list[str]) -> str:
-    text = " and ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
-
-
-def _order(setting: Action) -> str:
-    if setting.parameter == "power":
-        return f"turn the {_spot(setting)} {setting.value}"
-    if isinstance(setting.value, bool):
-        return f"have the {_spot(setting)} {_value(setting)}"
-    return f"set the {_spot(setting)} to {_value(setting)}"
-
-
-def _spot(setting: Action) -> str:
-    """Device and parameter; the device alone where the value tells the rest."""
-    name = setting_text((setting.device, setting.parameter), setting.value).removesuffix(_value(setting)).strip()
-    return name.removesuffix(" power")
-
-
-def _value(setting: Action) -> str:
-    if isinstance(setting.value, bool):
-        return f"{'' if setting.value else 'not '}{setting.parameter.replace('_', ' ')}"
-    return written(setting.value)
 
 
 def _message(role: str, content: str) -> dict[str, str]:
@@ -230,7 +178,7 @@ def request_flaw(request: str, like: Sequence[str], wish: Wish) -> Refusal | Non
 
     It tells all of the wish: what a user leaves out is for the situation to say, and the wish does not come from it.
     """
-    if (found := flaw(request, max(len(one.split()) for one in like))) is not None:
+    if (found := flaw(request, like)) is not None:
         return found
     if normal(request) == normal(wish.order):
         return Refusal.UNCHANGED
@@ -244,7 +192,7 @@ def request_flaw(request: str, like: Sequence[str], wish: Wish) -> Refusal | Non
 
 def reply_flaw(reply: str, request: str, like: Sequence[str], wish: Wish) -> Refusal | None:
     """Why an answer does not fit its request and the wish behind it; None if it does."""
-    if (found := flaw(reply, max(len(one.split()) for one in like))) is not None:
+    if (found := flaw(reply, like)) is not None:
         return found
     if normal(reply) == normal(wish.report) or _echoes(reply, request):
         return Refusal.UNCHANGED
