@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## generate data, train and compare three methods on Smo
 
 test: $(VENV)/installed-dev ## every test, on real parts
 	$(BIN)/python -m lab.models.offline
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/installed-dev ## style, types and who may import whom
 	$(BIN)/ruff check

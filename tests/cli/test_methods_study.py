@@ -139,4 +139,4 @@ def test_a_constrained_method_tries_every_pull_and_rank_and_keeps_the_best_on_va
 def test_untrained_soft_prompts_are_the_same_for_everybody_and_cost_no_training(study):
     found = book(study, "untrained-soft-prompt")
     assert len({recipe["adapters"][-1]["digest"] for recipe in found.values()}) == 1
-    assert job(study, "untrained-soft-prompt")["result"]["tokens"] == 0
+    assert "on 0 tokens" in study.ok("logs", str(job(study, "untrained-soft-prompt")["id"]))

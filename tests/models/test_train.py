@@ -231,7 +231,7 @@ def test_bad_input_is_told_in_a_sentence(make_model: MakeModel) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"patience": 0}, {"in_flight": 0}, {"learning_rate": 0.0}, {"warmup_ratio": 2.0}]
+    "wrong", [{"epochs": -1}, {"patience": 0}, {"in_flight": 0}, {"learning_rate": 0.0}, {"warmup_ratio": 2.0}]
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(LabError, match="Training:"):

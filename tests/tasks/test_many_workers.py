@@ -120,7 +120,7 @@ def test_a_worker_goes_on_without_its_queue(lab_home, ships: Fleet, monkeypatch)
     ("setting", "url", "says"),
     [
         ("LAB_REDIS_URL", "redis://:s3cret@127.0.0.1:1/0", "worker: redis at redis://127.0.0.1:1 does not answer ("),
-        ("LAB_REDIS_URL", "gopher://127.0.0.1", "worker: redis at gopher://127.0.0.1 does not answer ("),
+        ("LAB_REDIS_URL", "gopher://127.0.0.1", "worker: setting 'redis_url' ("),
         ("LAB_DATABASE_URL", "postgresql://a:s3cret@127.0.0.1:1/l", "worker: database postgresql+psycopg://a:***@127."),
     ],
 )

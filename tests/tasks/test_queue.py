@@ -106,7 +106,6 @@ def test_a_server_that_accepts_and_says_nothing_is_out_of_reach(lab_home, monkey
     [
         ("redis://ada:s3cret@127.0.0.1:1/0", "redis://127.0.0.1:1"),
         ("unix:///nowhere/queue.sock", "unix:///nowhere/queue.sock"),
-        ("telepathy://x", "telepathy://x"),
     ],
 )
 def test_a_redis_that_does_not_answer_is_one_sentence_without_the_password(lab_home, monkeypatch, url, shown):
