@@ -177,6 +177,7 @@ def test_a_rewritten_message_stays_near_its_source():
     [
         ("The AC to 18, lights brightness 59.", "The AC to 59, lights brightness 18.", Refusal.OTHER_MEANING),
         ("Is the telly on?", "The telly is on.", Refusal.OTHER_MEANING),
+        ("Is the telly on?", "I wonder whether the telly is on.", None),
         ("Could you do the telly?", "Please do the telly.", None),
         ("I'm sorry, the telly again.", "I'm sorry, it's the telly again.", None),
         ("Go on and on and on and on.", "Just go on and on and on and on.", None),
@@ -306,8 +307,7 @@ def test_examples_keep_what_they_are_told_to_keep(stages):
             for message, answer in one.examples:
                 assert told(message).numbers == told(answer).numbers
                 if len(stages[0]) == 1:
-                    assert told(message) == told(answer)
-                    assert normal(message) != normal(answer)
+                    assert refused(message, answer, 1.0) is None
 
 
 # ---------------------------------------------------------------- context

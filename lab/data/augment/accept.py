@@ -30,6 +30,7 @@ _ASSISTANT = re.compile(  # what assistants say and users do not
     r"|\b(?:let me|help you|you can|you're welcome|your|the user|the sentence|as an ai)\b",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(r"\?|\b(?:know|tell me|ask|wonder)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:can|could|would|will|may|might|shall)\b", re.IGNORECASE)
 
 
@@ -114,4 +115,4 @@ def _settles(source: str, text: str) -> bool:
 
 def _no_question(source: str, text: str) -> bool:
     """Whether what was asked is only stated; "could you" asks for a deed, which can be asked for otherwise."""
-    return "?" in source and "?" not in text and not _ASKING.search(source)
+    return "?" in source and not _QUESTION.search(text) and not _ASKING.search(source)

@@ -70,7 +70,7 @@ _MANNERS: Mapping[str, tuple[str, ...]] = {
     ),
     "in another order": (
         "I have a headache, so a little quieter.",
-        "Some music and the heating on 23, please. Good evening!",
+        "Good evening! Play some music and put the heating on 23.",
         "The heating, what is it set to?",
         "Please, the bedroom lamp, set it to 35 percent.",
     ),
