@@ -122,7 +122,8 @@ def _unusable(error: Exception) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     mend = "see that its folder can be written and has room" if url.get_backend_name() == "sqlite" else "start it"
     shown = url.render_as_string(hide_password=True)
-    return DatabaseError(f"database {shown} cannot be used ({reason}); {mend}, or correct database_url.")
+    # The reason first: what does not fit into a line is then the end of a long path.
+    return DatabaseError(f"database cannot be used ({reason}): {shown}; {mend}, or correct database_url.")
 
 
 @contextmanager
