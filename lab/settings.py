@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     chat_idle_seconds: float = Field(
         600.0, gt=0, description="The chat model is unloaded after this long without a message."
     )
+    keep_days: float = Field(
+        30.0,
+        ge=0,
+        le=36500,
+        description="`lab clean` takes chat answers, and the rows of workers that are gone, when they are this old.",
+    )
 
     @classmethod
     def settings_customise_sources(
