@@ -17,12 +17,21 @@ def main() -> None:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"lab: {LabError.of(error)} PYTHONDEVMODE=1 before the command shows where.", file=sys.stderr)
+        sys.exit(1)
 
 
 def _check_arguments(arguments: list[str]) -> None:
-    """Names go into a database and into files, so they have to be text."""
+    """Names go into a database, into files and into answers, so they have to be text."""
+    from lab.data.formats.record import control
+
     for number, argument in enumerate(arguments, 1):
         try:
             argument.encode()
         except UnicodeEncodeError:
             raise LabError(f"argument {number} ({argument!r}) is not valid UTF-8; write it in UTF-8.") from None
+        if problem := control(argument):
+            raise LabError(f"argument {number} ({argument!r}) holds {problem}.")

@@ -15,7 +15,8 @@ from lab.db.queries import Reply, StudyRow, books, get_reply, get_study
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
 from lab.report.people import Person, parsed, people, written
-from lab.tui.text import safe
+from lab.safe import safe
+from lab.tui.format import tables
 
 _POLL_SECONDS = 0.05
 
@@ -113,8 +114,9 @@ def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -
     if reply.state not in (State.SUCCEEDED, State.CANCELLED):
         raise LabError(reply.error or f"the answer is {reply.state}.")
     if not quiet:
-        weights = " + ".join(f"{adapter['name']}@{adapter['digest'][:6]}" for adapter in reply.info.get("adapters", ()))
-        actions = ", ".join(f"{a['device']} {a['parameter']} {a['value']}" for a in reply.info.get("actions", ()))
-        alone = str(reply.info["base"]) if "endpoint" in reply.info else "the base alone"
+        adapters, settings = tables(reply.info, "adapters"), tables(reply.info, "actions")
+        weights = " + ".join(f"{one.get('name')}@{str(one.get('digest'))[:6]}" for one in adapters)
+        actions = ", ".join(f"{one.get('device')} {one.get('parameter')} {one.get('value')}" for one in settings)
+        alone = str(reply.info.get("base")) if "endpoint" in reply.info else "the base alone"
         console.print(f"\n[dim]— {marked(weights or alone)}{marked(actions and ' · ' + actions)}[/]", markup=True)
     return reply

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from lab.tui.text import safe
+from lab.safe import safe, safe_json
 
-console = Console(highlight=False, markup=False)  # what is printed may be anybody's words
+
+class _Console(Console):
+    """A console that cleans whatever it prints; only its own styles and cursor moves reach the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The pieces that will be printed."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(safe(segment.text), segment.style)
+
+
+console = _Console(highlight=False, markup=False)  # what is printed may be anybody's words
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
 _GAP = 2  # cells between columns
 _WORDS = 14  # cells that a column of words keeps at least
@@ -28,7 +40,7 @@ def marked(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """JSON on standard output, and nothing else."""
-    sys.stdout.write(orjson.dumps(value, option=_FORM).decode())
+    sys.stdout.write(safe_json(orjson.dumps(value, option=_FORM).decode()))
 
 
 def table(
@@ -60,7 +72,7 @@ def table(
 
 def duration(seconds: float | None) -> str:
     """`3m12s`, or nothing when unknown."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return ""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
@@ -72,6 +84,11 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None, form: str = ".3f") -> str:
     """A number, or nothing."""
     return "" if value is None else format(value, form)
+
+
+def share(done: float) -> float:
+    """How far something is, 0…1, whatever the row says."""
+    return min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0
 
 
 def first_of(names: Sequence[str], shown: int = 8) -> str:

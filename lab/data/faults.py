@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.safe import sentence
 
 SHOWN = 20
 """Kinds of faults told in full; the rest are counted."""
@@ -46,6 +47,9 @@ class DataError(LabError):
         if more:
             lines.append(f"and {more} more")
         super().__init__("\n".join(lines))
+
+    def _told(self, text: str) -> str:
+        return "\n".join(map(sentence, text.split("\n")))
 
 
 class Faults:

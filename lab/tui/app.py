@@ -110,9 +110,9 @@ class LabApp(App[None]):
                 view = await asyncio.to_thread(screen.want())
                 if screen.in_sight:  # else the user has gone elsewhere, or left, meanwhile
                     screen.tell(view)
-        except LabError as error:
+        except Exception as error:  # a row that no lab has written costs a sentence, not the screen
             if screen.in_sight:
-                screen.refuse(error)
+                screen.refuse(LabError.of(error))
         finally:
             self._reading.discard(screen)
             self.ticks += 1

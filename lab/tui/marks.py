@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lab.tui.text import Line, Span, one_line, safe
+from lab.safe import one_line, safe
+from lab.tui.text import Line, Span
 
 if TYPE_CHECKING:
     from lab.metrics.actions import Action

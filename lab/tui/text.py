@@ -1,6 +1,6 @@
 """Text as the screens see it: lines of spans, never markup.
 
-Whatever comes from a model, a data set or a log is cleaned by `safe` and laid out here as plain text, so
+Whatever comes from a model, a data set or a log is cleaned by `lab.safe` and laid out here as plain text, so
 nothing in it can colour the screen, move the cursor or break a table.
 """
 
@@ -13,36 +13,20 @@ from itertools import groupby, zip_longest
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from lab.safe import safe
+
 Span = tuple[str, str]
 """A piece of text and its tone; the tones are in `lab.tui.tones`."""
 Line = tuple[Span, ...]
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# C0 and C1 controls, marks that turn the direction of writing, and characters of no width of their own.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
+_LONGEST = 100_000  # characters of a text that are laid out; nobody scrolls through more
 _NEAR = 12  # cells: moving the cursor costs about as much as painting so many
 _WORD = re.compile(r"\s*\S+")
 
 
-def safe(text: str) -> str:
-    """The text without escape sequences, control characters and direction marks; tabs become spaces.
-
-    New lines stay: they are for the layout to act on.
-    """
-    text = _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
-    return _UNSAFE.sub("", text).encode("utf-8", "replace").decode("utf-8")
-
-
 def clean(line: Iterable[Span]) -> Line:
     """The line with nothing in it that a terminal would act on."""
-    return tuple((text if text.isprintable() else safe(text).replace("\n", " "), tone) for text, tone in line)
-
-
-def one_line(text: str) -> str:
-    """The text on one line, safe to print."""
-    return " ".join(safe(text).split())
+    return tuple((safe(text).replace("\n", " "), tone) for text, tone in line)
 
 
 def width(line: Iterable[Span]) -> int:
@@ -125,7 +109,7 @@ def wrap_spans(spans: Iterable[Span], cells: int) -> list[Line]:
 def _pieces(spans: Iterable[Span], cells: int) -> Iterator[Span]:
     """Words with the space before them, none wider than a line, and new lines on their own."""
     for text, tone in spans:
-        for number, row in enumerate(safe(text).split("\n")):
+        for number, row in enumerate(safe(_bounded(text)).split("\n")):
             if number:
                 yield "\n", tone
             end = 0
@@ -136,6 +120,14 @@ def _pieces(spans: Iterable[Span], cells: int) -> Iterator[Span]:
                     yield piece, tone
             if trailing := row[end:]:
                 yield trailing[:cells], tone
+
+
+def _bounded(text: str) -> str:
+    """The text, or both ends of one so long that laying it out would keep the keys waiting."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters are not shown …\n{text[-half:]}"
 
 
 def merged(spans: Iterable[Span]) -> Line:

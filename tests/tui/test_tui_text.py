@@ -9,20 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lab.tui.text import (
-    Line,
-    beside,
-    changes,
-    fit,
-    fit_line,
-    fit_middle,
-    joined,
-    one_line,
-    safe,
-    width,
-    wrap,
-    wrap_spans,
-)
+from lab.safe import one_line, safe
+from lab.tui.text import Line, beside, changes, fit, fit_line, fit_middle, joined, width, wrap, wrap_spans
 
 anything = st.text(max_size=80)
 lines = st.lists(st.tuples(st.text("abc 漢é", max_size=8), st.sampled_from(["", "good", "bad"])), max_size=5).map(tuple)

@@ -12,7 +12,7 @@ from lab.metrics.actions import Action, parse_actions
 from lab.report.people import people
 from lab.report.predictions import Prediction, read_predictions
 from lab.report.results import REFERENCE, Results, persona_scores, results
-from lab.settings import load_settings
+from lab.store.artifacts import artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
     """Every turn of the persona; unified's answer stands beside that of another method."""
     folders = evaluations(study.id, wanted.split)
     methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
-    root = load_settings().artifacts
-    read = {method: read_predictions(root / folders[method], wanted.persona) for method in methods}
+    there = artifacts()
+    read = {method: read_predictions(there.fetched(folders[method]), wanted.persona) for method in methods}
     beside = {(row.dialogue_id, row.turn): row for row in read.get(REFERENCE, []) if wanted.method != REFERENCE}
     return [_turn(row, wanted.method, beside.get((row.dialogue_id, row.turn))) for row in read.get(wanted.method, [])]
 

@@ -12,6 +12,7 @@ from lab.db.queries import StudyRow
 from lab.db.tables import Worker
 from lab.settings import load_settings
 from lab.tui.feeds.rest import Rest
+from lab.tui.format import tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class StatusFeed:
             workers=len(alive),
             silent=len(workers) - len(alive),
             queue=queries.queue_length("work"),
-            gpus=tuple(gpu for worker in alive for gpu in worker.usage.get("gpus", ())),
+            gpus=tuple(gpu for worker in alive for gpu in tables(worker.usage, "gpus")),
         )
 
     def _is_alive(self, worker: Worker) -> bool:

@@ -111,8 +111,8 @@ class LabScreen(Screen[None], Generic[View]):
         """Do it in a thread, then say what came of it."""
         try:
             self.bar.say(await asyncio.to_thread(action))
-        except LabError as error:
-            self.bar.say(str(error), "bad")
+        except Exception as error:
+            self.bar.say(str(LabError.of(error)), "bad")
         self.lab.poke()
 
     @work(exclusive=True, group="study")
@@ -120,8 +120,8 @@ class LabScreen(Screen[None], Generic[View]):
         """Choose the study that all tabs show."""
         try:
             studies = await asyncio.to_thread(_studies)
-        except LabError as error:
-            self.bar.say(str(error), "bad")
+        except Exception as error:
+            self.bar.say(str(LabError.of(error)), "bad")
             return
         if not studies:
             self.bar.say("no study yet: lab run --data FOLDER starts one")

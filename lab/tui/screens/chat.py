@@ -15,13 +15,14 @@ from textual.events import DescendantBlur, DescendantFocus
 from textual.widgets import Input
 
 from lab.errors import LabError
+from lab.safe import one_line
 from lab.tui.conversation import Conversation, Exchange
 from lab.tui.format import context_words
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.choices import pick_method, pick_person
 from lab.tui.screens.context import ContextScreen
 from lab.tui.screens.help import HelpScreen
-from lab.tui.text import Line, fit_line, one_line, wrap_spans
+from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.header import Header
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.prompt import Prompt
@@ -204,8 +205,8 @@ class ChatScreen(LabScreen["ChatView"]):
             method, messages = conversation.method, conversation.messages()
             try:
                 exchange.job = await asyncio.to_thread(_ask, study, method, persona, messages, context)
-            except LabError as error:
-                exchange.fail(str(error))
+            except Exception as error:
+                exchange.fail(str(LabError.of(error)))
                 self.draw()
             else:
                 self.follow(exchange)
@@ -221,8 +222,8 @@ class ChatScreen(LabScreen["ChatView"]):
                 exchange.waited = 0 if exchange.text else int(time.monotonic() - began)
                 self.draw()
                 await asyncio.sleep(look)
-        except LabError as error:
-            exchange.fail(str(error))
+        except Exception as error:
+            exchange.fail(str(LabError.of(error)))
         self.draw()
 
     def action_stop(self) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from lab.safe import one_line
 from lab.tui.format import age, context_words
 from lab.tui.screens.picker import Picker
-from lab.tui.text import Line, one_line
+from lab.tui.text import Line
 from lab.tui.widgets.table import Column
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lab.errors import LabError
+from lab.safe import one_line
 from lab.tui.text import Line, wrap_spans
 from lab.tui.widgets.lines import Lines
 
@@ -34,7 +35,8 @@ class ContextScreen(ModalScreen["dict[str, str] | None"]):
         with Vertical(id="frame") as frame:
             frame.border_title = "context"
             frame.border_subtitle = "enter take · ^k delete what follows · esc leave"
-            yield Input(written(self._where), placeholder="weather=rainy, time_of_day=evening", select_on_focus=False)
+            where = one_line(written(self._where))
+            yield Input(where, placeholder="weather=rainy, time_of_day=evening", select_on_focus=False)
             yield Lines(id="fault")
 
     def on_mount(self) -> None:

@@ -39,8 +39,8 @@ class CurveScreen(LabScreen[View]):
         if not self._groups:
             try:
                 self._groups = await asyncio.to_thread(_curve_groups, job)
-            except LabError as error:
-                self.bar.say(str(error), "bad")
+            except Exception as error:
+                self.bar.say(str(LabError.of(error)), "bad")
         choices = ["", *self._groups]
         self.group = choices[(choices.index(self.group) + by) % len(choices)]
         if not self._groups:

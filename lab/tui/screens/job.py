@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from lab.safe import one_line
 from lab.tui.screens.curves import CurveScreen
 from lab.tui.screens.log import LogScreen
-from lab.tui.text import one_line
 from lab.tui.widgets.about import about, how_far
 from lab.tui.widgets.job_detail import JobDetailPane
 from lab.tui.widgets.lines import Lines

@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from lab.safe import one_line
 from lab.tui.screens.curves import CurveScreen
 from lab.tui.screens.job import JobScreen
 from lab.tui.screens.log import LogScreen
-from lab.tui.text import Line, fit_line, one_line, wrap_spans
+from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.job_detail import JobDetailPane
 from lab.tui.widgets.jobs_table import JobsTable, arranged, queue_places
 from lab.tui.widgets.lines import Lines

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from lab.safe import one_line
 from lab.tui.screens.base import LabScreen
-from lab.tui.text import one_line
 from lab.tui.widgets.about import how_far
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.log import Log

@@ -9,9 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from lab.safe import one_line
 from lab.tui.widgets.table import Column, Table
 
 Row = TypeVar("Row")
@@ -49,7 +51,7 @@ class Picker(ModalScreen["Row | None"], Generic[Row]):
     def compose(self) -> ComposeResult:
         """Search line above the list."""
         with Vertical(id="frame") as frame:
-            frame.border_title = self._title
+            frame.border_title = Content(one_line(self._title))  # a text would be read as markup
             frame.border_subtitle = "enter choose · esc leave"
             yield Input(placeholder="search", id="search")
             yield Table(self._columns, self._key, id="choices")

@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
+from lab.safe import one_line
 from lab.tui.screens.base import LabScreen
-from lab.tui.text import Line, fit_line, one_line, wrap_spans
+from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.dialogues import Dialogues
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.method_about import method_about

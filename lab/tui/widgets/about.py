@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lab.safe import one_line
 from lab.tui.format import duration, loss, progress_bar
-from lab.tui.text import Line, Span, joined, one_line, wrap_spans
+from lab.tui.text import Line, Span, joined, wrap_spans
 
 if TYPE_CHECKING:
     from lab.db.queries import JobDetail

@@ -9,7 +9,8 @@ from textual.events import Click, Key
 from textual.timer import Timer
 from textual.widget import Widget
 
-from lab.tui.text import Line, fit_line, one_line, width
+from lab.safe import one_line
+from lab.tui.text import Line, fit_line, width
 from lab.tui.widgets.lines import Lines
 
 _SECONDS = 6.0

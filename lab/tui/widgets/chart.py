@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.tui.text import Line, fit, merged
 from lab.tui.widgets.lines import Lines
@@ -17,6 +17,7 @@ _LABEL_CELLS = 7
 _ROWS_PER_LABEL = 2  # at the least
 _FEW_ROWS = 8
 _NARROWEST = 1e-9
+_TINIEST, _LARGEST = 1e-290, 1e300
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Chart(Lines):
 
 def plot(series: Sequence[Series], cells: int, rows: int) -> list[Line]:
     """The curves in so many cells and rows: the plot, then one row for the x axis."""
-    points = [point for one in series for point in one.points if math.isfinite(point[1])]
+    series = [replace(one, points=_within(one.points)) for one in series]
+    points = [point for one in series for point in one.points]
     height, wide = rows - 1, cells - _LABEL_CELLS - 1
     if not points or height < 2 or wide < 8:
         return []
@@ -61,6 +63,11 @@ def plot(series: Sequence[Series], cells: int, rows: int) -> list[Line]:
     return [*lines, _x_axis(x_range, wide)]
 
 
+def _within(points: Sequence[Point]) -> list[Point]:
+    """The points that can be drawn: of numbers at the edges of what a float holds no difference can be taken."""
+    return [(x, y if abs(y) > _TINIEST else 0.0) for x, y in points if abs(y) < _LARGEST]
+
+
 class _Canvas:
     """Braille cells, each with the tone that was last drawn in it."""
 
@@ -71,9 +78,7 @@ class _Canvas:
 
     def draw(self, series: Series, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
         dots = [
-            (_scaled(x, x_range, self.cells * 2 - 1), _scaled(y, y_range, self.rows * 4 - 1))
-            for x, y in series.points
-            if math.isfinite(y)
+            (_scaled(x, x_range, self.cells * 2 - 1), _scaled(y, y_range, self.rows * 4 - 1)) for x, y in series.points
         ]
         dots = [(x, self.rows * 4 - 1 - y) for x, y in _averaged(dots)]
         for start, end in zip(dots, dots[1:] or dots, strict=False):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lab.safe import one_line
 from lab.tui.format import context_words, fraction
 from lab.tui.marks import marked, settings
-from lab.tui.text import Line, beside, fit_line, joined, one_line, width, wrap_spans
+from lab.tui.text import Line, beside, fit_line, joined, width, wrap_spans
 from lab.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from textual.events import Click
 from textual.message import Message
 
-from lab.tui.text import Line, Span, fit_line, joined, one_line, width
+from lab.safe import one_line
+from lab.tui.text import Line, Span, fit_line, joined, width
 from lab.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from lab.safe import one_line
 from lab.tui.format import loss
-from lab.tui.text import Line, fit_line, fit_middle, joined, one_line, width
+from lab.tui.text import Line, fit_line, fit_middle, joined, width
 from lab.tui.widgets.about import about, facts, has_groups, step
 from lab.tui.widgets.chart import Chart, Series
 from lab.tui.widgets.lines import Lines

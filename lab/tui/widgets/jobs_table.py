@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lab.safe import one_line
 from lab.tui.format import age, aware, duration, loss, ordinal, progress_bar
-from lab.tui.text import Line, one_line
+from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Remark, Table
 
 if TYPE_CHECKING:

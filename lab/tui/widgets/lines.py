@@ -11,7 +11,8 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from lab.tui.text import Line, changes, clean, merged, width
+from lab.safe import one_line
+from lab.tui.text import Line, changes, clean, merged, width, wrap_spans
 from lab.tui.tones import style
 
 Layout = Callable[[int], Sequence[Line]]
@@ -57,7 +58,7 @@ class Lines(ScrollView, can_focus=False):
 
     def text(self) -> str:
         """The content as plain text, as wide as the widget is."""
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
+        return "\n".join("".join(text for text, _ in clean(line)).rstrip() for line in self._lines)
 
     @property
     def at_end(self) -> bool:
@@ -83,11 +84,19 @@ class Lines(ScrollView, can_focus=False):
         cells = self.cells
         if not cells:
             return
-        old, self._lines = self._lines, list(self._layout(cells))
+        old, self._lines = self._lines, self._laid_out(cells)
         self._resize(cells, len(self._lines))
         self._repaint(old)
         if self._pinned:
             self.scroll_to_end()
+
+    def _laid_out(self, cells: int) -> list[Line]:
+        """The content; rows that hold what no row should cost the widget its content, not the user the screen."""
+        try:
+            return list(self._layout(cells))
+        except Exception as error:
+            said = f"this cannot be shown ({type(error).__name__}: {one_line(error, 200)})"
+            return wrap_spans([(said, "bad")], cells)
 
     def _resize(self, cells: int, height: int) -> None:
         if self.virtual_size != Size(cells, height):

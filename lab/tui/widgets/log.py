@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lab.db.queries import LogLine
 
 
+_LONGEST = 2000  # characters of one line: a traceback's worth
+
+
 class Log(Lines, can_focus=True):
     """Log lines with their time, wrapped under themselves."""
 
@@ -34,5 +37,6 @@ class Log(Lines, can_focus=True):
 def laid_out(line: LogLine, cells: int) -> list[Line]:
     """One log line as the lines it takes: the time once, the text beside it."""
     time = clock(line.at) + " "
-    rows = wrap(line.text, cells - len(time))
+    text = line.text if len(line.text) <= _LONGEST else f"{line.text[:_LONGEST]} … {len(line.text):,} characters"
+    rows = wrap(text, cells - len(time))
     return [((time if number == 0 else " " * len(time), "dim"), *row) for number, row in enumerate(rows)]

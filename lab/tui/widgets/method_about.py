@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.safe import one_line
 from lab.tui.format import fraction, signed
-from lab.tui.text import Line, Span, beside, fit, joined, one_line, wrap_spans
+from lab.tui.text import Line, Span, beside, fit, joined, wrap_spans
 from lab.tui.widgets.methods_table import criteria
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lab.safe import one_line
 from lab.tui.format import count, duration, fraction, interval_bar, p_value, percent, signed
-from lab.tui.text import Line, one_line
+from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.safe import one_line
 from lab.tui.format import difference_bar, fraction, signed
-from lab.tui.text import Line, one_line
+from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:

@@ -191,7 +191,8 @@ class Table(Lines, Generic[Row], can_focus=True):
         return tuple(line)
 
     def _line(self, row: Row) -> Line:
-        remark = clean(self._remark.value(row)) if self._remark else ()
+        says = self._remark
+        remark = clean(_said(lambda: says.value(row))) if says else ()
         line: list[tuple[str, str]] = []
         titles = [column.title for column, _ in self._plan]
         covered = _between(titles, self._columns, self._remark) if remark else set()
@@ -312,11 +313,19 @@ def _needed(columns: Sequence[Column[Row]]) -> int:
 
 
 def _cell(column: Column[Row], row: Row, cells: int) -> Line:
-    value = clean(column.value(row, cells))
+    value = clean(_said(lambda: column.value(row, cells)))
     if column.right:
         room = cells - width(value)
         value = ((" " * room, ""), *value) if room > 0 else value
     return fit_line(value, cells)
+
+
+def _said(value: Callable[[], Line]) -> Line:
+    """What a column says of a row; `?` where the row holds what no row should, such as a text for a number."""
+    try:
+        return value()
+    except Exception:
+        return (("?", "bad"),)
 
 
 def _between(titles: Sequence[str], columns: Sequence[Column[Row]], remark: Remark[Row] | None) -> set[str]:

@@ -8,10 +8,11 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from lab.safe import one_line
 from lab.tui.conversation import Conversation, Exchange, rounds
-from lab.tui.format import digest
+from lab.tui.format import digest, tables
 from lab.tui.marks import shown
-from lab.tui.text import Line, Span, beside, joined, one_line, wrap_spans
+from lab.tui.text import Line, Span, beside, joined, wrap_spans
 from lab.tui.widgets.lines import Lines
 
 _INDENT = 2
@@ -116,25 +117,26 @@ def _end(exchange: Exchange) -> list[Line]:
 def actions(info: Mapping[str, Any]) -> Line:
     """The device settings read from an answer: `lights brightness 40 · speaker volume 20`."""
     spans: list[Span] = []
-    for action in info.get("actions", ()):
-        device, parameter = action["device"], str(action["parameter"]).replace("_", " ")
-        spans += [(" · ", "faint"), (one_line(f"{device} {parameter} {shown(action['value'])}"), "good")]
+    for action in tables(info, "actions"):
+        device, parameter = action.get("device"), str(action.get("parameter")).replace("_", " ")
+        spans += [(" · ", "faint"), (one_line(f"{device} {parameter} {shown(action.get('value'))}"), "good")]
     return tuple(spans[1:])
 
 
 def weights(info: Mapping[str, Any]) -> Line:
     """The weights that answered, `unified@3fa9c1 + persona/maya@91be07`, or the model elsewhere that did."""
     spans: list[Span] = []
-    for adapter in info.get("adapters", ()):
-        spans += [(" + ", "faint"), (one_line(adapter["name"]), "dim"), (f"@{digest(adapter['digest'])}", "second")]
+    for adapter in tables(info, "adapters"):
+        name, short = one_line(adapter.get("name", "")), digest(str(adapter.get("digest", "")))
+        spans += [(" + ", "faint"), (name, "dim"), (f"@{short}", "second")]
     base = one_line(str(info.get("base", "base")))
     return tuple(spans[1:]) or ((base if "endpoint" in info else f"{base} alone", "dim"),)
 
 
 def _speed(info: Mapping[str, Any]) -> Line:
     first, total = info.get("first_token_seconds"), info.get("seconds")
-    said = [] if first is None else [f"first token {first:.2f}s"]
-    said += [] if total is None else [f"all {total:.1f}s"]
+    said = [f"first token {first:.2f}s"] if isinstance(first, float) else []
+    said += [f"all {total:.1f}s"] if isinstance(total, float) else []
     return ((" · ".join(said), "dim"),) if said else ()
 
 

@@ -1,0 +1,26 @@
+"""Paths that others name: in rows, recipe books, manifests and packages. They stay within one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from lab.errors import LabError
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file or folder of this relative name under `root`, which need not be there.
+
+    Raises:
+        LabError: the name leads outside of `root`: it is absolute, goes up, or goes through a link that does.
+    """
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\0" in name or "\\" in name:
+        raise LabError(f"{name!r} is no name under {root}; it would lead outside, so it is not used.")
+    path = root / pure
+    try:
+        stays = path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # links in a circle, names too long
+        stays = False
+    if not stays:
+        raise LabError(f"{path} leads outside of {root} through a link; put what it points to inside.")
+    return path
