@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +20,10 @@ from lab.safe import safe, safe_json
 
 class _Console(Console):
     """A console that cleans whatever it prints; only its own styles and cursor moves reach the terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; texts are cleaned before anything is made of them."""
+        super().print(*(safe(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """The pieces that will be printed."""
