@@ -22,7 +22,7 @@ from pydantic_settings import (
 from lab.errors import LabError
 
 _FILE_VARIABLE = "LAB_SETTINGS"
-_SECRET = ("database_url", "redis_url")  # may hold a password
+_SECRET = ("database_url", "redis_url", "artifacts_url")  # may hold a password
 
 
 def _settings_file() -> Path:
@@ -42,8 +42,23 @@ class Settings(BaseSettings):
         Path(platformdirs.user_cache_dir("persona-lab")),
         description="Folder for offline weights; may be shared between labs.",
     )
-    database_url: str = Field("", description="postgresql://…; empty: SQLite in the artifacts folder.")
-    redis_url: str = Field("", description="redis:// or rediss://…; empty: an embedded private server.")
+    database_url: str = Field("", repr=False, description="postgresql://…; empty: SQLite in the artifacts folder.")
+    redis_url: str = Field("", repr=False, description="redis:// or rediss://…; empty: an embedded private server.")
+    artifacts_url: str = Field(
+        "",
+        repr=False,
+        description="A store that machines with artifacts folders of their own share: sftp://…, s3://…, or the path "
+        "of a shared folder; empty: there is none.",
+    )
+    artifacts_gb: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How many GB of what the store has too this machine keeps; the least recently used goes. 0: all.",
+    )
+    store_seconds: float = Field(
+        600.0, gt=0, description="How long a job waits for a store out of reach before it fails and is tried again."
+    )
     base: str = Field(
         "Qwen/Qwen2.5-0.5B-Instruct",
         description="Base model of a run that names none: a hub name, a path, or smollm2-135m (offline).",
@@ -103,6 +118,20 @@ class Settings(BaseSettings):
             raise ValueError("this is not a URL that begins with redis:// or rediss:// or unix://")
         return url
 
+    @field_validator("artifacts_url")
+    @classmethod
+    def _is_a_store(cls, url: str) -> str:
+        if url.startswith("~"):
+            url = str(Path(url).expanduser())
+        try:
+            found = urlsplit(url)
+            fits = url.startswith("/") or (found.scheme and "://" in url and (found.port is None or found.port > 0))
+        except ValueError:
+            fits = False
+        if url and not fits:
+            raise ValueError("this is neither a URL such as sftp://user@host/folder nor an absolute path")
+        return url
+
     @model_validator(mode="after")
     def _a_lease_outlives_a_late_heartbeat(self) -> Self:
         if self.lease_seconds < 3 * self.heartbeat_seconds:
@@ -156,6 +185,18 @@ def _sentence(error: ValidationError, file: Path) -> LabError:
     return LabError(f"{where}: {first['msg']}, but got {first['input']!r}.")
 
 
+def _check_store(settings: Settings) -> None:
+    """A store is tidied; in the artifacts folder itself that would be what jobs are just writing."""
+    store = Path(settings.artifacts_url.removeprefix("file://"))
+    if store.is_absolute() and (
+        store.resolve().is_relative_to(settings.artifacts) or settings.artifacts.is_relative_to(store.resolve())
+    ):
+        raise LabError(
+            f"setting 'artifacts_url': {store} and the artifacts folder {settings.artifacts} lie in each other; "
+            "choose another, or leave it empty where all machines share one artifacts folder."
+        )
+
+
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
     """Read the settings once per process.
@@ -174,4 +215,6 @@ def load_settings() -> Settings:
     home = file.parent
     changes: dict[str, Any] = {"artifacts": (home / settings.artifacts.expanduser()).resolve()}
     changes["cache"] = (home / settings.cache.expanduser()).resolve()
-    return settings.model_copy(update=changes)
+    found = settings.model_copy(update=changes)
+    _check_store(found)
+    return found

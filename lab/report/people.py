@@ -11,7 +11,7 @@ from lab.data.load import load
 from lab.data.types import Dataset, Persona
 from lab.db.queries import StudyRow, get_dataset
 from lab.errors import LabError
-from lab.settings import load_settings
+from lab.store.artifacts import artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Person:
 
 def people(study: StudyRow) -> list[Person]:
     """The personas of a study, in the order of the data."""
-    folder = load_settings().artifacts / get_dataset(study.dataset).folder
+    folder = artifacts().fetched(get_dataset(study.dataset).folder)
     dataset = _dataset(str(folder))
     return [_person(persona, dataset) for persona in dataset.personas[: study.spec["personas"]]]
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
-from lab.tasks.messages import STOP, Assignment, Event, decode_event, encode_assignment
+from lab.tasks.messages import STOP, Assignment, Event, decode_event, encode_assignment, encode_tidy
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,10 @@ class ExecutorProcess:
     def run(self, assignment: Assignment) -> None:
         """Give it a job."""
         self._write(encode_assignment(assignment))
+
+    def tidy(self, job: int, attempt: int) -> None:
+        """Have it tidy up the store after a job has succeeded, before it does the next."""
+        self._write(encode_tidy(job, attempt))
 
     def stop_job(self) -> None:
         """Ask it to stop its job at the next safe point."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from lab.paths import inside
+from lab.settings import load_settings
+from lab.store.artifacts import Artifacts, artifact_of, artifacts_in
+from lab.store.checkpoints import fetched_checkpoint, publish_checkpoint
+from lab.store.remote import StoreError
 from lab.tasks.messages import (
     Answer,
     Assignment,
@@ -18,7 +23,10 @@ from lab.tasks.messages import (
     Progress,
 )
 
+T = TypeVar("T")
+
 _PROGRESS_SECONDS = 0.25  # no reader looks more often
+_STORE_SECONDS = 5.0  # between two attempts to reach the store
 
 
 class JobStopped(Exception):  # noqa: N818  (it is no error)
@@ -32,7 +40,8 @@ class JobContext:
         self.assignment = assignment
         self.spec: dict[str, Any] = assignment.spec
         self.root = Path(assignment.root)
-        self.folder = self.root / assignment.folder
+        self.folder = inside(self.root, assignment.folder)
+        self.artifacts: Artifacts = artifacts_in(self.root)
         self._emit = emit
         self._stop = stop
         self._said = 0.0
@@ -44,7 +53,7 @@ class JobContext:
     def input(self, role: str) -> Path | None:
         """The artifact folder of the job that plays this role for this one; None if none does."""
         key = self.spec.get("inputs", {}).get(role)
-        return None if key is None else self.root / self.assignment.parents[key]
+        return None if key is None else self.fetched(self.assignment.parents[key])
 
     def needed(self, role: str) -> Path:
         """The same, where the plan always gives one."""
@@ -56,15 +65,41 @@ class JobContext:
     def dataset(self) -> Path:
         """The folder of the data set."""
         assert self.assignment.dataset is not None, f"a {self.assignment.kind} job has a data set"
-        return self.root / self.assignment.dataset
+        return self.fetched(self.assignment.dataset)
 
     @property
     def resume(self) -> Path | None:
-        """The checkpoint of an earlier attempt, if there is one on this machine."""
-        if self.assignment.checkpoint is None:
-            return None
-        folder = self.root / self.assignment.checkpoint
-        return folder if folder.is_dir() else None
+        """The checkpoint of an earlier attempt, if there is one on this machine or in the store."""
+        folder = self.assignment.checkpoint
+        return self.patiently(lambda: fetched_checkpoint(self.artifacts, folder)) if folder else None
+
+    def fetched(self, relative: str) -> Path:
+        """The place of a path as the database and recipes name it, with what lies there (`Artifacts.fetched`)."""
+        return self.fetch([relative])[0]
+
+    def fetch(self, relatives: Sequence[str]) -> list[Path]:
+        """The same for several paths; what this attempt itself writes is here."""
+        own = self.assignment.folder
+        self.patiently(lambda: self.artifacts.fetch(one for one in relatives if artifact_of(one) != own))
+        return [inside(self.root, relative) for relative in relatives]
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """What `work` gives, tried again and again while the store is out of reach.
+
+        Raises:
+            JobStopped: the job was told to stop meanwhile.
+            StoreError: the store was out of reach for `store_seconds`.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return work()
+            except StoreError as error:
+                if time.monotonic() - began > load_settings().store_seconds:
+                    raise
+                self.note(f"waits: {error}")
+                if self._stop.wait(_STORE_SECONDS):
+                    raise JobStopped from None
 
     def relative(self, path: Path) -> str:
         """A path as the database and recipes name it."""
@@ -81,14 +116,27 @@ class JobContext:
             self._said = at
             self._emit(progress)
 
+    def note(self, text: str) -> None:
+        """Say what it is doing now."""
+        self.progress(Progress(note=text))
+
     def metrics(self, points: list[tuple[str, str, int, float]]) -> None:
         """Points of curves."""
         if points:
             self._emit(Metrics(points))
 
     def checkpoint(self, folder: Path, step: int) -> None:
-        """Name a complete checkpoint."""
-        self._emit(Checkpoint(self.relative(folder), step))
+        """Name a complete checkpoint, which nobody changes until this returns.
+
+        Where there is a store, it is there before it is named. Out of reach, the job goes on from the one before.
+        """
+        name = self.relative(folder)
+        try:
+            publish_checkpoint(self.artifacts, name)
+        except StoreError as error:
+            self.log(f"step {step} has no checkpoint: {error}")
+        else:
+            self._emit(Checkpoint(name, step))
 
     def answer(self, text: str, info: dict[str, Any] | None = None) -> None:
         """A chat answer so far."""

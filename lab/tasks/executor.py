@@ -9,21 +9,31 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import logging
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import BinaryIO, Protocol
 
 import orjson
 
 from lab.errors import LabError
+from lab.settings import load_settings
+from lab.store.artifacts import artifacts
+from lab.store.cache import make_room
+from lab.store.checkpoints import tidy
+from lab.store.remote import StoreError
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.manifest import write_manifest
 from lab.tasks.messages import Assignment, Done, Event, Failed, Log, Stopped, encode_event
+
+logger = logging.getLogger(__name__)
 
 # A job's own module is imported here only, so that neither screens nor supervisors pay for torch.
 KINDS = {
@@ -61,27 +71,33 @@ class Executor:
         self._incoming = incoming
         self._outgoing = outgoing
         self._write_lock = threading.Lock()
-        self._assignments: SimpleQueue[Assignment] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stop = threading.Event()
 
     def serve(self) -> None:
         """Do assignments until the parent closes the pipe."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
-            self._do(self._assignments.get())
+            self._work.get()()
 
     def _listen(self) -> None:
         for line in self._incoming:
             message = orjson.loads(line)
             if "run" in message:
                 self._stop.clear()
-                self._assignments.put(Assignment(**message["run"]))
+                self._work.put(partial(self._do, Assignment(**message["run"])))
+            elif "tidy" in message:
+                self._work.put(partial(_tidy, *message["tidy"]))
             else:
                 self._stop.set()
         os._exit(0)  # the parent is gone; nothing of ours can be committed any more
 
     def emit(self, event: Event) -> None:
-        """Tell the supervisor."""
+        """Tell the supervisor; a checkpoint waits until the database points to it.
+
+        Were the work to go on meanwhile, a crash could cost more than one checkpoint interval, and a worker that
+        lost its job without noticing could work on for as long.
+        """
         line = encode_event(event)
         with self._write_lock:
             self._outgoing.write(line)
@@ -91,14 +107,31 @@ class Executor:
         context = JobContext(assignment, self.emit, self._stop)
         try:
             module: JobModule = importlib.import_module(KINDS[assignment.kind])
-            self.emit(self._finish(context, module.run))
+            self._make_room(context)
+            with context.artifacts.in_use():
+                done = self._finish(context, module.run)
+            self.emit(done)
         except JobStopped:
             self.emit(Stopped())
+        except StoreError as error:  # it was waited for
+            self.emit(Failed(str(error), for_good=False))
         except LabError as error:
             self.emit(Failed(str(error), for_good=True))
         except Exception as error:
             self.emit(Log(traceback.format_exc()))
             self.emit(Failed(f"{type(error).__name__}: {error}", for_good=False))
+
+    @staticmethod
+    def _make_room(context: JobContext) -> None:
+        if context.assignment.kind == "chat":  # somebody waits
+            return
+        try:
+            gone = make_room(context.artifacts, load_settings().artifacts_gb, time.time())
+        except StoreError as error:
+            context.log(f"nothing was removed from this machine: {error}")
+        else:
+            if gone:
+                context.log(f"to make room here, these are in the store only now: {', '.join(gone)}")
 
     @staticmethod
     def _finish(context: JobContext, run: Callable[[JobContext], Done]) -> Done:
@@ -109,7 +142,15 @@ class Executor:
         done = run(context)
         about = {"job": assignment.job, "attempt": assignment.attempt, "kind": assignment.kind}
         manifest = write_manifest(context.folder, {**about, "spec": assignment.spec})
+        context.patiently(lambda: context.artifacts.publish(assignment.folder, context.note))
         return Done(manifest, done.result, done.scores)
+
+
+def _tidy(job: int, attempt: int) -> None:
+    try:
+        tidy(artifacts(), job, attempt)
+    except LabError as error:  # what is left takes up room and harms nobody
+        logger.warning("job %s is not tidied up: %s", job, error)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from lab.models.offline import WHEELS
 from lab.models.peft_format import load_peft, save_peft
 from lab.models.training import Servable
 from lab.models.virtual import VirtualTokens
+from lab.store.artifacts import Artifacts, artifacts_in
 from lab.tasks.exported import LORA, PROMPT, README, RECIPE, Exported, Order, Part, readme
 
 
@@ -29,7 +30,7 @@ def export(order: Order) -> None:
     Raises:
         LabError: an adapter is missing or damaged, or `to` cannot be written.
     """
-    book = read_book(Path(order.root) / order.book)
+    book = read_book(artifacts_in(Path(order.root)).fetched(order.book))
 
     def write(folder: Path) -> None:
         for persona, name in order.personas.items():
@@ -41,7 +42,7 @@ def export(order: Order) -> None:
 def _write(order: Order, persona: str, recipe: Recipe, folder: Path) -> None:
     base = str(Path(order.cache) / "models" / recipe.base) if recipe.base in WHEELS else recipe.base
     folder.mkdir(exist_ok=True)
-    parts = _learned(Path(order.root), recipe.adapters)
+    parts = _learned(artifacts_in(Path(order.root)), recipe.adapters)
     for name, part in parts.items():
         save_peft(part, folder / name, base)
     kept = tuple(Part(name, part.digest()) for name, part in parts.items())
@@ -53,12 +54,12 @@ def _write(order: Order, persona: str, recipe: Recipe, folder: Path) -> None:
     (folder / RECIPE).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
-def _learned(root: Path, stack: tuple[AdapterRef, ...]) -> dict[str, Servable]:
+def _learned(artifacts: Artifacts, stack: tuple[AdapterRef, ...]) -> dict[str, Servable]:
     """What a recipe's adapters come to, by folder: all LoRAs as one on the plain base, and its virtual tokens."""
     loras: list[tuple[Adapter, float]] = []
     found: dict[str, Servable] = {}
     for reference in stack:
-        learned = _read(root, reference)
+        learned = _read(artifacts, reference)
         if isinstance(learned, Adapter):
             loras.append((learned, reference.weight))
         elif isinstance(learned, VirtualTokens):
@@ -72,8 +73,8 @@ def _learned(root: Path, stack: tuple[AdapterRef, ...]) -> dict[str, Servable]:
     return found
 
 
-def _read(root: Path, reference: AdapterRef) -> Servable:
-    folder = root / reference.folder
+def _read(artifacts: Artifacts, reference: AdapterRef) -> Servable:
+    folder = artifacts.fetched(reference.folder)
     learned = load_peft(folder)
     if learned.digest() != reference.digest:
         raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")

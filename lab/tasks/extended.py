@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.methods.extend import check_extension, check_newcomers, plan_extension, stored
 from lab.methods.plan import PlannedJob
 from lab.methods.spec import Study
-from lab.settings import load_settings
+from lab.store.artifacts import artifacts
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Extended:
         Raises:
             LabError: says which one that is.
         """
-        data = load(str(load_settings().artifacts / get_dataset(self.digest).folder))
+        data = load(str(artifacts().fetched(get_dataset(self.digest).folder)))
         check_newcomers(study, _ids(newcomers), set(_ids(data.take(self.spec.personas or len(data.personas)))))
 
     def plan(self, study: Study, digest: str, weights: str) -> list[PlannedJob]:

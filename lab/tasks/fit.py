@@ -68,8 +68,8 @@ class _Run:
 
     def fit(self, shelf: Shelf) -> TrainSummary:
         """Fit, from the mean of the vectors that are there."""
-        context, below = self.context, as_one(self.context.root, self.stack)
-        projector, vectors = load_users(context.root / self.stack[-1].folder / USERS_FILE)
+        context, below = self.context, as_one(self.context, self.stack)
+        projector, vectors = load_users(context.fetched(f"{self.stack[-1].folder}/{USERS_FILE}"))
         groups = [
             GroupData(p, self.reader.examples([p], "train"), self.reader.examples([p], "val"), under=below)
             for p in self.personas

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -21,7 +20,7 @@ class Gating:
     """Looks at what the user says first, as retrieval does: a dialogue keeps its adapters to its end."""
 
     def __init__(self, context: JobContext, prompter: Prompter) -> None:
-        self._root, self._prompter = context.root, prompter
+        self._context, self._prompter = context, prompter
         self._gates: dict[str, Gate] = {}
 
     def adapters(self, recipe: Recipe, turns: Sequence[Mapping[str, str]]) -> tuple[AdapterRef, ...]:
@@ -35,7 +34,7 @@ class Gating:
 
     def _gate(self, gated: Gated) -> Gate:
         if gated.digest not in self._gates:
-            file = self._root / Path(gated.folder) / GATE_FILE
+            file = self._context.fetched(f"{gated.folder}/{GATE_FILE}")
             gate = load_gate(file)
             if gate.digest() != gated.digest:
                 raise LabError(f"{file}: this is not the gate that was trained; run the study again, and it is.")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
-import orjson
-
 from lab.errors import LabError
+from lab.paths import inside
+from lab.store.artifacts import artifacts
+from lab.store.manifest import MANIFEST_FILE, described, file_digest, parsed
 
-MANIFEST_FILE = "manifest.json"
 CHECKPOINT_FOLDER = "checkpoint"  # of use to the next attempt only, so not part of the artifact
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
@@ -40,17 +33,29 @@ def write_manifest(folder: Path, about: dict[str, object]) -> str:
     Returns:
         the manifest's own digest, which the database keeps.
     """
-    files = {}
-    for path in _files(folder):
-        files[path.relative_to(folder).as_posix()] = file_digest(path)
-        _settle(path)
-    content = orjson.dumps({**about, "files": files}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    files = _files(folder)
+    manifest = described(folder, files, about)
     temporary = folder / f"{MANIFEST_FILE}.part"
-    temporary.write_bytes(content)
-    _settle(temporary)
+    temporary.write_bytes(manifest.content)
+    for path in (*files, temporary):
+        _settle(path)
     temporary.rename(folder / MANIFEST_FILE)
     _settle(folder)
-    return hashlib.sha256(content).hexdigest()
+    return manifest.digest
+
+
+def verify_artifact(artifact: str, digest: str) -> None:
+    """Check an artifact of the settings' folder, and of the store behind it if there is one.
+
+    Raises:
+        LabError: a file is missing or is not what was committed.
+        StoreError: the store cannot be reached, so nothing is known.
+    """
+    there = artifacts()
+    if there.remote is None:
+        verify_manifest(inside(there.root, artifact), digest)
+    else:
+        there.verify(artifact, digest)
 
 
 def verify_manifest(folder: Path, digest: str) -> None:
@@ -64,7 +69,7 @@ def verify_manifest(folder: Path, digest: str) -> None:
         raise LabError(
             f"{manifest}: missing or not the committed one; restore the folder from a copy, or run its study again."
         )
-    for name, expected in orjson.loads(manifest.read_bytes())["files"].items():
+    for name, expected in parsed(manifest.read_bytes(), str(manifest)).files.items():
         path = folder / name
         if not path.is_file() or file_digest(path) != expected:
             raise LabError(

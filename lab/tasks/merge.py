@@ -153,8 +153,7 @@ class _Shelf:
     parameters: int = 0
 
     def __post_init__(self) -> None:
-        root = self.context.root
-        self._load = lru_cache(maxsize=256)(partial(read_lora, root))
+        self._load = lru_cache(maxsize=256)(partial(read_lora, self.context))
 
     def own(self, persona: str) -> Adapter:
         """The adapter of a persona's own that can be merged with others'."""

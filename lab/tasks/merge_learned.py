@@ -34,7 +34,7 @@ def learn_weights(
     groups = []
     for persona, others in picked.items():
         if examples := reader.examples([persona], "val"):
-            below = as_one(context.root, book[persona].adapters[:-1])
+            below = as_one(context, book[persona].adapters[:-1])
             groups.append(GroupData(persona, examples, under=below, experts=[load(other) for other in others]))
     found: dict[str, tuple[float, ...]] = {}
 

@@ -125,4 +125,9 @@ def encode_assignment(assignment: Assignment) -> bytes:
     return orjson.dumps({"run": asdict(assignment)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def encode_tidy(job: int, attempt: int) -> bytes:
+    """One line: this attempt is the committed one, what else the job left in the store may go."""
+    return orjson.dumps({"tidy": [job, attempt]}, option=orjson.OPT_APPEND_NEWLINE)
+
+
 STOP = b'{"stop": true}\n'  # finish the step, write a checkpoint, say Stopped

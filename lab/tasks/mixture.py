@@ -40,8 +40,8 @@ def run(context: JobContext) -> Done:
     if not examples:
         raise LabError("a gate is learned from val dialogues, but no persona here has one; change split.")
     assert examples[0].features is not None
-    loras = [read_lora(context.root, expert) for expert in experts]
-    group = GroupData(_GROUP, examples, under=as_one(context.root, below), experts=loras)
+    loras = [read_lora(context, expert) for expert in experts]
+    group = GroupData(_GROUP, examples, under=as_one(context, below), experts=loras)
     results: list[GroupResult] = []
 
     def train(resume: Path | None) -> TrainSummary:

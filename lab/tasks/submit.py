@@ -25,9 +25,11 @@ from lab.methods.plan import PlannedJob, plan
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_content
 from lab.settings import load_settings
+from lab.store.artifacts import artifacts
+from lab.store.remote import StoreError
 from lab.tasks.base_identity import fingerprint, located
 from lab.tasks.extended import check_shared, extended
-from lab.tasks.manifest import verify_manifest
+from lab.tasks.manifest import verify_artifact
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
     for job in prepared.lost:
         forget(job)
     spec = prepared.spec
+    artifacts().publish(prepared.dataset.folder)
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=prepared.dataset.digest, base=spec.base)
     ids = save_study(row, prepared.jobs, max_tries=load_settings().tries)
     return get_study(spec.name), [job for job, planned in zip(ids, prepared.jobs, strict=True) if planned.serves]
@@ -91,12 +94,13 @@ def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
 
 def _there(keys: Sequence[str]) -> tuple[frozenset[str], tuple[int, ...]]:
     """Of what was computed before, the keys of what is there as it was committed, and the ids of what is not."""
-    artifacts = load_settings().artifacts
     there, lost = set(), []
     for job in succeeded(keys):
         try:
-            verify_manifest(artifacts / (job.artifact or ""), job.manifest or "")
+            verify_artifact(job.artifact or "", job.manifest or "")
             there.add(job.key)
+        except StoreError:
+            raise
         except (LabError, OSError):
             lost.append(job.id or 0)
     return frozenset(there), tuple(lost)
@@ -131,17 +135,17 @@ def import_data(source: str) -> Dataset:
 
 
 def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, DialogueData]:
-    artifacts = load_settings().artifacts
-    dataset = load(locate(source, artifacts / "data"))
+    root = load_settings().artifacts
+    dataset = load(locate(source, root / "data"))
     if persona_id is not None:
         dataset = renamed(dataset, persona_id, source)
     content = digest(dataset)
-    folder = keep(dataset, artifacts / "datasets", content[:16])
+    folder = keep(dataset, root / "datasets", content[:16])
     row = Dataset(
         digest=content,
         name=Path(source).name,
         source=source,
-        folder=folder.relative_to(artifacts).as_posix(),
+        folder=folder.relative_to(root).as_posix(),
         n_personas=len(dataset.personas),
         n_dialogues=len(dataset.dialogues),
     )

@@ -112,4 +112,4 @@ class GroupsOf:
         if len(stacks) > 1:
             raise LabError("the personas of a group stand on different adapters; let each have a group of its own.")
         (stack,) = stacks
-        return as_one(self._context.root, stack)
+        return as_one(self._context, stack)

@@ -58,12 +58,16 @@ def base_model(context: JobContext) -> BaseModel:
 def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     """The server of the job's base model, holding every adapter that `recipes` name."""
     held = _hold(context)
+    new: dict[str, AdapterRef] = {}
     for recipe in recipes:
         _check_weights(recipe.base, recipe.weights, held.key[3])
         for reference in (*recipe.adapters, *(recipe.gated.experts if recipe.gated else ())):
             if reference.digest not in held.loaded:
-                held.resident.add(_load(context.root, reference))
-                held.loaded.add(reference.digest)
+                new[reference.digest] = reference
+    folders = context.fetch([reference.folder for reference in new.values()])
+    for folder, reference in zip(folders, new.values(), strict=True):
+        held.resident.add(_load(folder, reference))
+        held.loaded.add(reference.digest)
     return held.resident
 
 
@@ -77,8 +81,7 @@ def stack(adapters: Sequence[AdapterRef]) -> Stack:
     return tuple((reference.digest, reference.weight) for reference in adapters)
 
 
-def _load(root: Path, reference: AdapterRef) -> Servable:
-    folder = root / reference.folder
+def _load(folder: Path, reference: AdapterRef) -> Servable:
     adapter = load_peft(folder)
     if adapter.digest() != reference.digest:
         raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")
