@@ -19,9 +19,10 @@ from lab.db.migrate import migrate
 from lab.db.queries import MethodBook, StudyRow, books, get_study, list_studies
 from lab.errors import LabError
 from lab.methods.recipe import Recipe, read_book
+from lab.safe import safe
 from lab.settings import load_settings
+from lab.store.artifacts import artifacts
 from lab.tasks.exported import FILES, Order
-from lab.tui.text import safe
 
 
 def export(
@@ -40,7 +41,7 @@ def export(
     migrate()
     row = _study(study)
     book = _book(row, method)
-    recipes = read_book(load_settings().artifacts / book.artifact)
+    recipes = read_book(artifacts().fetched(book.artifact))
     wanted = list(recipes) if persona is None else [_known("persona", persona, recipes, row)]
     for one in wanted:
         _check(method, recipes[one])
