@@ -15,6 +15,7 @@ from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
 from lab.db.tables import UNFINISHED, State, Worker
 from lab.errors import LabError
 from lab.settings import load_settings
+from lab.store.artifacts import check_store
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _ENOUGH_DISK = 2 << 30  # bytes: a base model and a study's adapters
@@ -86,6 +87,7 @@ def doctor(json: Json = False) -> None:
         "base": _base,
         "disk": _disk,
         "database": _database,
+        "store": check_store,
         "queue": _queue,
         "worker": _worker,
     }

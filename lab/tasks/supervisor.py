@@ -24,6 +24,7 @@ from lab.db.migrate import migrate
 from lab.db.tables import Worker, now
 from lab.errors import LabError
 from lab.settings import Settings, load_settings
+from lab.store.artifacts import check_store
 from lab.tasks import embedded
 from lab.tasks.child import EXECUTOR
 from lab.tasks.devices import find_devices, usage
@@ -162,6 +163,7 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings()
     migrate()
+    check_store()
     if settings.redis_url:
         check_redis()
     else:
