@@ -24,3 +24,12 @@ def inside(root: Path, name: str) -> Path:
     if not stays:
         raise LabError(f"{path} leads outside of {root} through a link; put what it points to inside.")
     return path
+
+
+def folder_at(name: str) -> Path | None:
+    """The folder that a person means by `name`, `~` understood; None if there is none, or no folder can have it."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL
+        return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Thread
 
 from lab.errors import LabError
+from lab.paths import folder_at
 
 OFFLINE = ("smollm2-135m",)  # come from the Python package index, not from the hub
 _SECONDS = 2.0
@@ -20,8 +21,8 @@ def source_of(base: str, cache: Path) -> str:
     if base in OFFLINE:
         there = (cache / "models" / base).is_dir()
         return f"in {cache}" if there else "comes from the Python package index on first use"
-    folder = Path(base).expanduser()
-    if folder.is_dir():
+    folder = folder_at(base)
+    if folder is not None:
         if not (folder / "config.json").is_file():
             raise LabError(f"the folder {base} holds no model: it has no config.json.")
         return "a folder here"

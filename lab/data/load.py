@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from lab.data.formats import chat, edgewise
 from lab.data.types import Dataset
 from lab.errors import LabError
+from lab.paths import folder_at
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -18,10 +20,10 @@ def load(source: str) -> Dataset:
     `source` is a folder, or the name of a data set on the Hugging Face hub (`owner/name`). Raises `LabError`;
     where the files are there but wrong it is a `DataError` with every fault.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return _read(path)
-    if path.exists():
+    folder = folder_at(source)
+    if folder is not None:
+        return _read(folder)
+    if os.path.lexists(source):
         raise LabError(f"{source} is a file; give the folder that holds the data set")
     if HUB_NAME.fullmatch(source):
         return _read(_fetch(source))

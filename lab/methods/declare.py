@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Word = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 
 
@@ -159,3 +160,11 @@ class Endpoint(Strict):
     model: str = Field("", description="its name there; empty: the first that is served")
     key: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="variable that holds the key")
     timeout: float = Field(60.0, gt=0, le=3600, description="seconds for one answer")
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_secret(cls, url: str) -> str:
+        """A study is kept in the database and shown; its key is not."""
+        if "@" in url or "?" in url:
+            raise ValueError("no password and no '?' here; put what is secret into the variable that 'key' names")
+        return url

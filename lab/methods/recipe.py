@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab.errors import LabError
 
 BOOK_FILE = "recipes.json"
+_EXACT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterRef:
     """An adapter in PEFT's format, by its folder under the artifacts folder and the digest of its weights."""
+
+    __pydantic_config__ = _EXACT
 
     name: str
     folder: str
@@ -28,6 +32,8 @@ class AdapterRef:
 class Gated:
     """Experts of which each dialogue gets its own shares, by a gate on what the user says first."""
 
+    __pydantic_config__ = _EXACT
+
     experts: tuple[AdapterRef, ...]
     folder: str  # holds the gate
     digest: str  # of the gate
@@ -37,6 +43,8 @@ class Gated:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Frozen base + ordered adapters + text about the user + the user's own older dialogues."""
+
+    __pydantic_config__ = _EXACT
 
     base: str
     adapters: tuple[AdapterRef, ...] = ()
@@ -50,6 +58,7 @@ class Recipe:
 
 
 RecipeBook = dict[str, Recipe]
+_BOOK = TypeAdapter(RecipeBook)
 
 
 def write_book(book: RecipeBook, folder: Path) -> None:
@@ -67,20 +76,14 @@ def read_book(folder: Path) -> RecipeBook:
     """
     file = folder / BOOK_FILE
     try:
-        content = orjson.loads(file.read_bytes())
-        return {persona: _recipe(entry) for persona, entry in content.items()}
+        return _BOOK.validate_python(orjson.loads(file.read_bytes()))
     except FileNotFoundError:
         raise LabError(f"{file}: the recipe book is not there; run its study again.") from None
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{file}: this is not a recipe book ({error!r}); run its study again.") from None
-
-
-def _recipe(entry: dict[str, Any]) -> Recipe:
-    gated = entry.get("gated")
-    if gated is not None:
-        gated = Gated(**gated | {"experts": _references(gated["experts"])})
-    return Recipe(**entry | {"adapters": _references(entry["adapters"]), "gated": gated})
-
-
-def _references(entries: list[dict[str, Any]]) -> tuple[AdapterRef, ...]:
-    return tuple(AdapterRef(**entry) for entry in entries)
+    except OSError as error:
+        raise LabError(f"{file}: the recipe book cannot be read ({error.strerror}); mend that.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise LabError(f"{file}: this is not a recipe book ({what}); run its study again.") from None
+    except orjson.JSONDecodeError as error:
+        raise LabError(f"{file}: this is not a recipe book ({error}); run its study again.") from None

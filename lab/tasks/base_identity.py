@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+
+from lab.paths import folder_at
 
 _ENDS = 1 << 20  # bytes read at either end of a weights file: weights differ everywhere or nowhere
 
 
 def located(base: str) -> str:
     """A folder's absolute path, since workers run elsewhere; any other name as it is."""
-    folder = Path(base).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else base
+    folder = folder_at(base)
+    return base if folder is None else str(folder.resolve())
 
 
 def fingerprint(base: str) -> str:
     """SHA-256 (hex) over a model folder's files, of large ones both ends; "" for a name that is no folder."""
-    folder = Path(base).expanduser()
-    if not folder.is_dir():
+    folder = folder_at(base)
+    if folder is None:
         return ""
     sha = hashlib.sha256()
     for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]):
