@@ -14,7 +14,7 @@ MIB = 1 << 20
 
 
 def line(axes: Axes, personas: list[int], values: list[float], title: str, unit: str) -> None:
-    """One quantity over the number of personas, with the straight line that the smallest measurement but one promises."""
+    """One quantity over the number of personas, beside a line in proportion to the second measurement."""
     axes.loglog(personas, values, "o-", label="measured")
     axes.loglog(personas, [values[1] * one / personas[1] for one in personas], ":", color="grey", label="in proportion")
     axes.set(title=title, xlabel="personas", ylabel=unit)
