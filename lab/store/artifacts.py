@@ -17,7 +17,7 @@ from lab.paths import inside
 from lab.settings import load_settings
 from lab.store import locks
 from lab.store.manifest import MANIFEST_FILE, Manifest, described, file_digest, parsed
-from lab.store.remote import Remote, StoreError, in_parallel
+from lab.store.remote import Remote, in_parallel
 
 ADAPTERS = "adapters"  # folder of an artifact whose parts are fetched one by one, as recipes name them
 CHECKPOINT = "checkpoint"
@@ -161,30 +161,20 @@ class Artifacts:
         folder = inside(self.root, artifact)
         file = folder / MANIFEST_FILE
         manifest = parsed(file.read_bytes(), str(file)) if file.is_file() else _of_folder(folder)
-        there = self.remote.sizes(artifact)
-        if MANIFEST_FILE in there:
-            self._check_same(artifact, manifest)
-        sizes = {name: (folder / name).stat().st_size for name in manifest.files}
-        missing = [name for name in sorted(sizes) if there.get(name) != sizes[name]]
-
-        def send(name: str) -> None:
-            assert self.remote is not None
-            say(f"to the store: {name}")
-            self.remote.upload(folder / name, f"{artifact}/{name}")
-
-        in_parallel(send, missing)
-        if missing or MANIFEST_FILE not in there:
+        stood = self.remote.read(f"{artifact}/{MANIFEST_FILE}")
+        if stood is not None:
+            self._check_same(artifact, stood, manifest)
+        sent = self.remote.upload_all({name: folder / name for name in sorted(manifest.files)}, artifact, say)
+        if sent or stood != manifest.content:
             self.remote.write(f"{artifact}/{MANIFEST_FILE}", manifest.content)
 
-    def _check_same(self, artifact: str, manifest: Manifest) -> None:
+    def _check_same(self, artifact: str, stood: bytes, manifest: Manifest) -> None:
         """One store serves one lab: two number their jobs alike."""
         try:
-            found = self._manifest_there(artifact)
-        except StoreError:
-            raise
+            found = parsed(stood, "")
         except LabError:  # half a manifest, of an upload that was interrupted
             return
-        if found is not None and found.files != manifest.files:
+        if found.files != manifest.files:
             raise LabError(
                 f"{self._where(artifact)}: another artifact of this name is there; give each lab a store of its own "
                 "(artifacts_url), or delete that folder if nobody needs it."

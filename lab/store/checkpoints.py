@@ -29,10 +29,9 @@ def publish_checkpoint(artifacts: Artifacts, folder: str) -> None:
     local = inside(artifacts.root, folder)
     paths = [path for path in local.rglob("*") if path.is_file() and path.suffix not in (".part", ".partial")]
     manifest = described(local, sorted(paths), {})
+    wanted = {digest: local / name for name, digest in manifest.files.items()}
+    remote.upload_all(wanted, folder)
     there = remote.sizes(folder)
-    wanted = {digest: name for name, digest in manifest.files.items()}
-    missing = [digest for digest, name in wanted.items() if there.get(digest) != manifest.sizes[name]]
-    in_parallel(lambda digest: remote.upload(local / wanted[digest], f"{folder}/{digest}"), missing)
     latest = max((int(number) for number in _numbers(there)), default=0)
     remote.write(f"{folder}/{latest + 1:06d}.json", manifest.content)
     in_parallel(lambda name: remote.remove(f"{folder}/{name}"), [name for name in there if name not in wanted])

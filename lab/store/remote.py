@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -79,6 +79,33 @@ class Remote:
             found |= {name: size for name, size in entries if size is not None}
             level = [name for name, size in entries if size is None]
         return found
+
+    def upload_all(self, files: Mapping[str, Path], folder: str, say: Callable[[str], None] = lambda _: None) -> bool:
+        """Copy files into a folder, by their names there; what is there in its full size is not sent again.
+
+        Returns:
+            whether anything was sent.
+
+        Raises:
+            StoreError: one of them cannot be sent, or is not there in its full size afterwards.
+        """
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+
+        def missing() -> list[str]:
+            there = self.sizes(folder)
+            return [name for name, size in sizes.items() if there.get(name) != size]
+
+        def send(name: str) -> None:
+            say(f"to the store: {name}")
+            self.upload(files[name], f"{folder}/{name}")
+
+        sent = missing()
+        in_parallel(send, sent)
+        if sent and (lost := missing()):
+            raise StoreError(
+                f"artifacts_url {self.shown}: {folder}/{lost[0]} was sent and is not there; look after it."
+            )
+        return bool(sent)
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder."""
