@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -193,6 +194,7 @@ class Remote:
     def _sftp(self) -> tuple[Any, str]:
         from sshfs import SSHFileSystem
 
+        logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it tells of every connection
         url = urlsplit(self._url)
         options = {
             "port": url.port,
