@@ -82,7 +82,7 @@ class ControlEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One plan of a study whose test scores were read; reading it again, or more of it as it finishes, is no new look."""
+    """One plan of a study whose test scores were read; to read it again, or more of it as it finishes, is none."""
 
     study: str
     at: datetime

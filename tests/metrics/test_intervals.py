@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lab.metrics.intervals import Interval, bootstrap_interval, wilson_interval
+from lab.metrics import intervals
+from lab.metrics.intervals import Interval, bootstrap_interval, bootstrap_intervals, wilson_interval
 
 
 @pytest.mark.parametrize("n", [8, 30, 200])
@@ -50,6 +51,38 @@ def test_bootstrap_interval_lies_within_the_data(values: list[float]) -> None:
     assert interval is not None
     slack = 1e-9 * max(1.0, *map(abs, values))
     assert min(values) - slack <= interval.low <= interval.high <= max(values) + slack
+
+
+def test_intervals_of_many_columns_are_those_of_each_alone() -> None:
+    columns = np.random.default_rng(4).beta(8, 2, size=(30, 70))
+    columns[:, 3] = 0.5
+    together = bootstrap_intervals(columns)
+    for column, found in zip(columns.T, together, strict=True):
+        alone = bootstrap_interval(column)
+        assert alone is not None
+        assert found == Interval(pytest.approx(alone.low), pytest.approx(alone.high))
+
+
+def test_a_mean_that_resamples_often_give_again_is_no_matter_of_rounding() -> None:
+    """Three units: whether a resample of each once lies below the mean would otherwise be chance."""
+    values = np.array([0.1, 0.2, 0.7])
+    column = np.repeat(values[:, None], 65, axis=1)
+    assert set(bootstrap_intervals(column)) == {bootstrap_interval(values)}
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_for_a_thousand_units_the_formula_gives_what_the_resamples_give(
+    skewed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(9)
+    values = rng.exponential(size=1000) if skewed else rng.normal(size=1000)
+    drawn = bootstrap_interval(values)
+    monkeypatch.setattr(intervals, "_RESAMPLED", 999)
+    formula = bootstrap_interval(values)
+    assert drawn is not None
+    assert formula is not None
+    tolerance = 0.03 * (drawn.high - drawn.low)
+    assert (formula.low, formula.high) == pytest.approx((drawn.low, drawn.high), abs=tolerance)
 
 
 @given(st.integers(1, 300), st.data())

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -123,6 +123,7 @@ def test_a_summary_of_nothing_is_refused() -> None:
         summarise({})
 
 
+@settings(deadline=None)  # a resampling of another size is drawn anew
 @given(SCORES, st.data())
 def test_no_number_is_ever_nan_or_infinite(scores: dict[str, float], data: st.DataObject) -> None:
     unified = {persona: data.draw(st.floats(-10, 10)) for persona in scores}
