@@ -106,6 +106,19 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
 
+    @field_validator("database_url")
+    @classmethod
+    def _password_ends_where_all_agree(cls, url: str) -> str:
+        """Else a library takes the rest of a password for a host, and tells it in an error."""
+        try:
+            found = urlsplit(url)
+            agreed = found.netloc.count("@") <= 1 and found.port != 0 and not found.fragment
+        except ValueError:
+            agreed = False
+        if not agreed and not url.startswith("sqlite"):
+            raise ValueError("this is not a URL; within a password write @ : / ? # as %40 %3A %2F %3F %23")
+        return url
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_url(cls, url: str) -> str:
@@ -159,7 +172,7 @@ def _check_names(file: Path) -> None:
     if file.exists():
         try:
             content = tomllib.loads(file.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers without end
             raise LabError(f"{file}: this is not valid TOML ({error}); mend that line.") from None
         except OSError as error:
             raise LabError(f"{file}: this file cannot be read ({error.strerror}); mend that.") from None

@@ -52,6 +52,14 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.close()
 
     @event.listens_for(engine, "begin")
+def _loads(text: str) -> Any:
+    """The value; None for what is no JSON, which only another program can have written."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
     def on_begin(connection: Any) -> None:
         # A transaction that reads first and writes later can fail with "database is locked" whatever the
         # timeout; one that begins as a writer waits its turn instead.
@@ -68,11 +76,11 @@ def make_engine(url: str) -> Engine:
     mend = "write postgresql://user:password@host/name or leave it empty"
     try:
         driver = make_url(url).drivername
-    except ArgumentError as error:
-        raise LabError(f"database_url: {error}; {mend}.") from None
+    except (ArgumentError, ValueError):  # whose texts quote the URL, and so perhaps its password
+        raise LabError(f"database_url: this is not a URL; {mend}.") from None
     if driver == "sqlite":
         try:
-            engine = create_engine(url, json_serializer=_dumps, json_deserializer=orjson.loads)
+            engine = create_engine(url, json_serializer=_dumps, json_deserializer=_loads)
         except ArgumentError:
             raise LabError(f"database_url: this is not the URL of an SQLite file; {mend}.") from None
         _prepare_sqlite(engine)
@@ -82,7 +90,7 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         url,
         json_serializer=_dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=_loads,
         pool_pre_ping=True,
         connect_args=_POSTGRES,
     )
@@ -121,7 +129,7 @@ def _unusable(error: Exception) -> DatabaseError:
     url = make_url(load_settings().database)
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     mend = "see that its folder can be written and has room" if url.get_backend_name() == "sqlite" else "start it"
-    shown = url.render_as_string(hide_password=True)
+    shown = url.set(query={}).render_as_string(hide_password=True)  # options may hold a password too
     # The reason first: what does not fit into a line is then the end of a long path.
     return DatabaseError(f"database cannot be used ({reason}): {shown}; {mend}, or correct database_url.")
 

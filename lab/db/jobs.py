@@ -30,6 +30,8 @@ from lab.db.tables import (
     State,
     now,
 )
+from lab.errors import LabError
+from lab.safe import sentence
 
 CRASH_CAP = 3
 
@@ -120,12 +122,25 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
                 ),
             )
             if taken:
-                return _claimed(session, Lease(job_id, attempt + 1, owner))
+                lease = Lease(job_id, attempt + 1, owner)
+                try:
+                    return _claimed(session, lease)
+                except (LabError, LookupError, TypeError, ValueError) as error:
+                    _set_aside(session, lease, error)  # or it would be the first in line for ever
+
+
+def _set_aside(session: Session, lease: Lease, error: Exception) -> None:
+    """End a job whose row holds what this lab cannot read, and skip what waits for it."""
+    why = f"its row in the database cannot be read ({type(error).__name__}: {error}); submit its study again."
+    row = update(Job).where(*_fence(lease))
+    _changed(session, row.values(state=State.FAILED, owner=None, error=sentence(why), finished_at=now()))
+    graph.skip_below(session, lease.job)
 
 
 def _claimed(session: Session, lease: Lease) -> Claim:
     job = session.get_one(Job, lease.job)
-    dataset = session.get(Dataset, job.spec["data"]) if "data" in job.spec else None
+    data = job.spec.get("data")
+    dataset = session.get(Dataset, data) if isinstance(data, str) and data.isprintable() else None
     parents = session.exec(
         select(Job.key, Job.artifact)
         .join(JobParent, col(JobParent.parent) == Job.id)
@@ -264,7 +279,7 @@ def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:
         if job is None:
             return None
         job.tries += 1
-        job.error = error
+        job.error = sentence(error)
         state = State.FAILED if for_good or job.tries >= job.max_tries else State.RETRY_WAIT
         leave(session, job, State.CANCELLED if job.cancel_requested else state)
         return job.state

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Index, Text, TypeDecorator, text
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String, Text, TypeDecorator, text
 from sqlmodel import Field, SQLModel
+
+from lab.errors import LabError
 
 
 class State(StrEnum):
@@ -48,6 +50,49 @@ class _Moment(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+class _StateColumn(TypeDecorator[State]):
+    """A state, by its name."""
+
+    impl = String(16)
+    cache_ok = True
+
+    def process_bind_param(self, value: State | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else str(State(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:
+        del dialect
+        try:
+            return None if value is None else State(value)
+        except ValueError:
+            raise LabError(
+                f"the database has a job in state {value!r}, which this version does not know; use a newer one, "
+                "or restore the database from a backup."
+            ) from None
+
+
+class _Object(TypeDecorator[dict[str, Any]]):
+    """A JSON object. A row that holds something else there, which the lab never writes, has an empty one."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any]:
+        del dialect
+        return value if isinstance(value, dict) else {}
+
+
+class _Texts(TypeDecorator[list[str]]):
+    """A JSON list of texts; anything else there is an empty one."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str]:
+        del dialect
+        return [str(one) for one in value] if isinstance(value, list) else []
+
+
 def _moment(*, optional: bool = False) -> Any:
     return Column(_Moment(), nullable=optional)
 
@@ -69,7 +114,7 @@ class Study(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True, index=True)
-    spec: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    spec: dict[str, Any] = Field(sa_column=Column(_Object(), nullable=False))
     dataset: str = Field(foreign_key="dataset.digest")
     base: str
     created_at: datetime = Field(default_factory=now, sa_column=_moment())
@@ -88,13 +133,11 @@ class Job(SQLModel, table=True):
     kind: str
     method: str  # the method it was first planned for; a job may serve several
     queue: str = "work"
-    spec: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    spec: dict[str, Any] = Field(sa_column=Column(_Object(), nullable=False))
     key: str  # digest of kind, spec, data, parents' keys and engine version; "" for a chat answer
     priority: int = 0
 
-    state: State = Field(
-        default=State.BLOCKED, sa_column=Column(Enum(State, native_enum=False, length=16), nullable=False)
-    )
+    state: State = Field(default=State.BLOCKED, sa_column=Column(_StateColumn(), nullable=False))
     attempt: int = 0  # the fencing token: grows with every claim
     owner: str | None = None  # worker id while RUNNING
     device: str | None = None
@@ -176,7 +219,7 @@ class ChatReply(SQLModel, table=True):
 
     job: int = Field(foreign_key="job.id", primary_key=True)
     text: str = Field(default="", sa_column=Column(Text, nullable=False))
-    info: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    info: dict[str, Any] = Field(default_factory=dict, sa_column=Column(_Object(), nullable=False))
 
 
 class Worker(SQLModel, table=True):
@@ -187,10 +230,10 @@ class Worker(SQLModel, table=True):
     machine: str  # identity of the machine and its boot: only there does the pid mean anything
     pid: int
     pid_started: float  # the process's own start time, against a pid used twice
-    devices: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    devices: list[str] = Field(sa_column=Column(_Texts(), nullable=False))
     version: str
     state: str = "alive"  # alive | draining | gone
     beat: int = 0
-    usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(_Object(), nullable=False))
     started_at: datetime = Field(default_factory=now, sa_column=_moment())
     seen_at: datetime = Field(default_factory=now, sa_column=_moment())

@@ -24,6 +24,7 @@ from typing import BinaryIO, Protocol
 import orjson
 
 from lab.errors import LabError
+from lab.safe import clean_streams
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.cache import make_room
@@ -166,3 +167,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    clean_streams()

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from lab.safe import LONGEST_LINE, one_line, sentence
+
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+"""What an integer column of every database holds."""
+
+_LONGEST_LOG = 20_000  # characters of one line of a log
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,8 @@ class Progress:
     """How far the job is; fields that are None stay as they were."""
 
     progress: float | None = None
-    step: int | None = None
-    total_steps: int | None = None
+    step: Count | None = None
+    total_steps: Count | None = None
     loss: float | None = None
     val_loss: float | None = None
     note: str | None = None
@@ -45,7 +53,7 @@ class Progress:
 class Metrics:
     """Curve points: (series, group, step, value). JSON has no NaN and no infinity: such a value arrives as None."""
 
-    points: Sequence[tuple[str, str, int, float | None]]
+    points: Sequence[tuple[str, str, Count, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,8 @@ class Checkpoint:
     """A complete checkpoint lies in `folder`."""
 
     folder: str
-    step: int
+    step: Count
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class Done:
 
     manifest: str
     result: dict[str, Any]
-    scores: Sequence[tuple[str, str, str, float | None, int]] = ()
+    scores: Sequence[tuple[str, str, str, float | None, Count]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +106,56 @@ class Stopped:
 
 
 Event = Progress | Metrics | Log | Checkpoint | Answer | Done | Failed | Stopped
-_EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Progress, Metrics, Log, Checkpoint, Answer, Done, Failed, Stopped)
+_EVENTS: dict[str, TypeAdapter[Event]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (Progress, Metrics, Log, Checkpoint, Answer, Done, Failed, Stopped)
 }
 
 
 def encode_event(event: Event) -> bytes:
-    """One line."""
-    return orjson.dumps({"event": type(event).__name__, **asdict(event)}, option=orjson.OPT_APPEND_NEWLINE)
+    """One line; what JSON or a database cannot hold, such as half a character in a library's error, is replaced."""
+    fields = {"event": type(event).__name__, **asdict(event)}
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return orjson.dumps(_sound(fields), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _sound(value: Any) -> Any:
+    """The same in what JSON has: texts that are UTF-8, numbers of 64 bits, keys that are texts."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {str(_sound(key)): _sound(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sound(inner) for inner in value]
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return _sound(str(value))
 
 
 def decode_event(line: bytes) -> Event:
-    """The event of one line. A NUL in a text becomes U+FFFD: PostgreSQL keeps no NUL.
+    """The event of one line. A NUL in a text becomes U+FFFD: PostgreSQL keeps no NUL. What is endless is cut.
 
     Raises:
         ValueError: it is not one.
     """
     try:
         fields = orjson.loads(line.replace(rb"\u0000", rb"\ufffd"))
-        return _EVENTS[fields.pop("event")](**fields)
-    except (KeyError, TypeError, AttributeError) as error:
+        return _bounded(_EVENTS[fields.pop("event")].validate_python(fields))
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise ValueError(f"not an executor event: {line[:80]!r}") from error
+
+
+def _bounded(event: Event) -> Event:
+    """The event with texts that a row and a screen have room for: a library's error may quote a whole data set."""
+    match event:
+        case Log(text=text) if len(text) > _LONGEST_LOG:
+            return Log(f"{text[: _LONGEST_LOG // 2]} … {text[-_LONGEST_LOG // 2 :]}")
+        case Failed(error=error) if len(error) > LONGEST_LINE:
+            return replace(event, error=sentence(error))
+        case Progress(note=str(note)) if len(note) > LONGEST_LINE:
+            return replace(event, note=one_line(note))
+    return event
 
 
 def encode_assignment(assignment: Assignment) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 from huey import RedisHuey
 from huey.api import Task, TaskWrapper
+from huey.serializer import Serializer
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -38,6 +39,16 @@ _SILENCE_SECONDS = 5  # a Redis that says nothing this long is out of reach
 _CHAT_TOKENS = 160
 
 
+class _NoPickle(Serializer):  # type: ignore[misc]
+    """Huey pickles what goes beside its messages; nothing does here, and if it did it would be JSON."""
+
+    def _serialize(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    def _deserialize(self, data: bytes) -> object:
+        return orjson.loads(data)
+
+
 class JobQueue(RedisHuey):  # type: ignore[misc]
     """A Huey whose one task is `wake`, written as `{"job": id}`; nothing is ever unpickled.
 
@@ -49,7 +60,13 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
         settings = load_settings()
         # Two labs may share one Redis; each has its own database, and so its own queue names.
         lab = hashlib.sha256(settings.database.encode()).hexdigest()[:12]
-        super().__init__(f"lab_{lab}_{queue}", results=False, connection_pool=_pool(), read_timeout=_READ_TIMEOUT)
+        super().__init__(
+            f"lab_{lab}_{queue}",
+            results=False,
+            serializer=_NoPickle(),
+            connection_pool=_pool(),
+            read_timeout=_READ_TIMEOUT,
+        )
 
         def wake(job: int) -> None:
             del job  # whichever job is the best one READY is claimed, not the one that rang
@@ -71,7 +88,7 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
         """
         message = orjson.loads(data)
         if not isinstance(message, dict) or not isinstance(message.get("job"), int):
-            raise ValueError(f"not a wake-up message: {data[:80]!r}")
+            raise ValueError(f"not a wake-up message: {bytes(data[:80])!r}")
         return self.wake.s(job=message["job"])
 
     def dequeue(self) -> Task | None:

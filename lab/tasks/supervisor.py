@@ -22,6 +22,7 @@ from sqlmodel import col, select, update
 from lab.db.engine import DatabaseError, writing
 from lab.db.migrate import migrate
 from lab.db.tables import Worker, now
+from lab.safe import clean_streams
 from lab.errors import LabError
 from lab.settings import Settings, load_settings
 from lab.store.artifacts import check_store
@@ -171,3 +172,4 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     devices = find_devices(settings)
     with _alone_on(devices):
         Supervisor(settings, devices, command).run()
+    clean_streams()

@@ -37,7 +37,7 @@ def test_an_unreachable_postgres_is_one_sentence_without_the_password(lab_home, 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("nonsense", "database_url: Could not parse"),
+        ("nonsense", "database_url: this is not a URL"),
         ("sqlite://[", "database_url: this is not the URL of an SQLite file"),
         ("mysql://host/lab", "database_url: mysql is not supported"),
         ("postgresql+pigeon://host/lab", r"database_url: postgresql\+pigeon is not supported"),
