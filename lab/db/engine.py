@@ -40,6 +40,14 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def _loads(text: str) -> Any:
+    """The value; None for what is no JSON, which only another program can have written."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -52,14 +60,6 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.close()
 
     @event.listens_for(engine, "begin")
-def _loads(text: str) -> Any:
-    """The value; None for what is no JSON, which only another program can have written."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
     def on_begin(connection: Any) -> None:
         # A transaction that reads first and writes later can fail with "database is locked" whatever the
         # timeout; one that begins as a writer waits its turn instead.

@@ -162,9 +162,9 @@ def main() -> None:
     # standard output becomes standard error, which the supervisor's log catches.
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    clean_streams()
     Executor(sys.stdin.buffer, outgoing).serve()
 
 
 if __name__ == "__main__":
     main()
-    clean_streams()

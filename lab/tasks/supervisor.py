@@ -22,8 +22,8 @@ from sqlmodel import col, select, update
 from lab.db.engine import DatabaseError, writing
 from lab.db.migrate import migrate
 from lab.db.tables import Worker, now
-from lab.safe import clean_streams
 from lab.errors import LabError
+from lab.safe import clean_streams
 from lab.settings import Settings, load_settings
 from lab.store.artifacts import check_store
 from lab.tasks import embedded
@@ -159,6 +159,7 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     Raises:
         LabError: the database, the queue or a device is not to be had.
     """
+    clean_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("huey").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -172,4 +173,3 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     devices = find_devices(settings)
     with _alone_on(devices):
         Supervisor(settings, devices, command).run()
-    clean_streams()
