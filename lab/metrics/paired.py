@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean, stdev
 
-from lab.metrics.statistics import Comparison
+from lab.metrics.statistics import Comparison, compare_many, holm
+
+Runs = Mapping[int, Mapping[str, float]]
+"""Seed → persona → score."""
 
 LEVEL = 0.05
 """Of every test that a report calls significant."""
@@ -51,3 +57,70 @@ class Against:
         """Whether it is worse, and surely so after correction."""
         worse = self.comparison.difference < 0 if self.higher_is_better else self.comparison.difference > 0
         return worse and self.p_holm < LEVEL
+
+
+def over_seeds(runs: Runs, among: Iterable[int] | None = None) -> dict[str, float]:
+    """Persona → mean of its scores over the seeds that it has, of all or of those `among`."""
+    kept = runs.values() if among is None else [runs[seed] for seed in among]
+    personas = dict.fromkeys(persona for scores in kept for persona in scores)
+    return {persona: fmean(scores[persona] for scores in kept if persona in scores) for persona in personas}
+
+
+def seeds_of(runs: Runs) -> Seeds | None:
+    """The mean over personas by seed, and how it differs; None for fewer than two seeds."""
+    return _seeds({seed: fmean(scores.values()) for seed, scores in runs.items() if scores})
+
+
+def against(
+    methods: Mapping[str, Runs], other: str, *, higher_is_better: bool = True, seed: int = 0
+) -> tuple[Against, ...]:
+    """Every method against `other`, in their order; those that share no persona with it are left out."""
+    pairs = [(name, other) for name in methods if name != other]
+    return family(pairs, methods, higher_is_better=higher_is_better, seed=seed)
+
+
+def every_pair(methods: Mapping[str, Runs], *, higher_is_better: bool = True, seed: int = 0) -> tuple[Against, ...]:
+    """Every two methods, the later against the earlier; p is corrected for all of these pairs."""
+    pairs = [(later, earlier) for earlier, later in combinations(methods, 2)]
+    return family(pairs, methods, higher_is_better=higher_is_better, seed=seed)
+
+
+def family(
+    pairs: Sequence[tuple[str, str]], methods: Mapping[str, Runs], *, higher_is_better: bool = True, seed: int = 0
+) -> tuple[Against, ...]:
+    """Compare these pairs (method, other) as one family; those that share no persona are left out.
+
+    A persona's scores are averaged over the seeds that both methods ran with, else over all.
+    """
+    sides = {pair: _sides(*pair, methods) for pair in dict.fromkeys(pairs)}
+    shared = [pair for pair, (one, other) in sides.items() if one.keys() & other.keys()]
+    found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed)
+    by_pair = {f"{number}": one for number, one in enumerate(found)}
+    t_p = holm({number: one.t_p for number, one in by_pair.items()})
+    wilcoxon_p = holm({number: one.wilcoxon_p for number, one in by_pair.items()})
+    return tuple(
+        Against(*pair, by_pair[number], t_p[number], wilcoxon_p[number], _differences(*pair, methods), higher_is_better)
+        for number, pair in zip(by_pair, shared, strict=True)
+    )
+
+
+def _sides(method: str, other: str, methods: Mapping[str, Runs]) -> tuple[dict[str, float], dict[str, float]]:
+    one, two = methods[method], methods[other]
+    both = [seed for seed in one if seed in two] or None
+    return over_seeds(one, both), over_seeds(two, both)
+
+
+def _differences(method: str, other: str, methods: Mapping[str, Runs]) -> Seeds | None:
+    """The mean difference over the personas that both have, by seed."""
+    means = {}
+    for seed, scores in methods[method].items():
+        reference = methods[other].get(seed, {})
+        if shared := [persona for persona in scores if persona in reference]:
+            means[seed] = fmean(scores[persona] - reference[persona] for persona in shared)
+    return _seeds(means)
+
+
+def _seeds(means: Mapping[int, float]) -> Seeds | None:
+    if len(means) < 2:
+        return None
+    return Seeds(tuple(sorted(means.items())), stdev(means.values()))

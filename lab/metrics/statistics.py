@@ -9,14 +9,14 @@ the terminal imports this module.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from lab.errors import LabError
-from lab.metrics.intervals import Floats, Interval, bootstrap_interval, wilson_interval
+from lab.metrics.intervals import Floats, Interval, bootstrap_intervals, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A method against unified, persona by persona; differences are method − unified.
+    """A method against another, as a rule unified, persona by persona; differences are method − other.
 
     - `difference` and `interval`: mean difference and its 95% bootstrap interval over personas;
     - `t`, `t_p`: two-sided paired t-test; `wilcoxon_p`: two-sided signed-rank test;
@@ -70,32 +70,69 @@ class Comparison:
 
 def summarise(scores: Mapping[str, float], *, higher_is_better: bool = True, seed: int = 0) -> Summary:
     """Give mean, interval and worst persona of one metric. Raises LabError if there is no score or it is not finite."""
-    personas, values = _sorted(scores)
-    return Summary(
-        n=len(values),
-        mean=float(values.mean()),
-        interval=bootstrap_interval(values, seed=seed),
-        worst=_worst(personas, values, higher_is_better),
-    )
+    return summarise_many([(scores, higher_is_better)], seed=seed)[0]
+
+
+def summarise_many(tables: Sequence[tuple[Mapping[str, float], bool]], *, seed: int = 0) -> list[Summary]:
+    """Summarise many (scores, whether higher is better) at once, which costs far less than one by one."""
+    sorted_ = [_sorted(scores) for scores, _ in tables]
+    intervals = _intervals([values for _, values in sorted_], seed)
+    return [
+        Summary(len(values), float(values.mean()), interval, _worst(personas, values, higher))
+        for (personas, values), interval, (_, higher) in zip(sorted_, intervals, tables, strict=True)
+    ]
 
 
 def compare(
     method: Mapping[str, float],
-    unified: Mapping[str, float],
+    other: Mapping[str, float],
     *,
     higher_is_better: bool = True,
     seed: int = 0,
 ) -> Comparison:
-    """Compare a method with unified over the personas that both have scores for.
+    """Compare a method with another, as a rule unified, over the personas that both have scores for.
 
     Raises LabError if they share no persona or a score is not finite.
     """
-    shared = method.keys() & unified.keys()
+    return compare_many([(method, other)], higher_is_better=higher_is_better, seed=seed)[0]
+
+
+def compare_many(
+    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], *, higher_is_better: bool = True, seed: int = 0
+) -> list[Comparison]:
+    """Compare the two sides of each pair; all share one resampling of personas."""
+    paired = [_paired(*pair) for pair in pairs]
+    intervals = _intervals([differences for _, differences in paired], seed)
+    return [
+        _comparison(personas, differences, interval, len(one.keys() | other.keys()), higher_is_better)
+        for (personas, differences), interval, (one, other) in zip(paired, intervals, pairs, strict=True)
+    ]
+
+
+def _paired(method: Mapping[str, float], other: Mapping[str, float]) -> tuple[list[str], Floats]:
+    """The personas that both have, in order, and method − other, [n]."""
+    shared = method.keys() & other.keys()
     if not shared:
         raise LabError("comparison with unified: no persona has a score under both; evaluate both on the same split")
     personas, treated = _sorted({persona: method[persona] for persona in shared})
-    _, reference = _sorted({persona: unified[persona] for persona in shared})
-    differences = _without_rounding(treated - reference, scale=max(np.abs(treated).max(), np.abs(reference).max()))
+    _, reference = _sorted({persona: other[persona] for persona in shared})
+    return personas, _without_rounding(treated - reference, max(np.abs(treated).max(), np.abs(reference).max()))
+
+
+def _intervals(columns: Sequence[Floats], seed: int) -> list[Interval | None]:
+    """The interval of the mean of each; those of one length are computed together."""
+    found: list[Interval | None] = [None] * len(columns)
+    for n in {len(column) for column in columns}:
+        alike = [place for place, column in enumerate(columns) if len(column) == n]
+        together = np.stack([columns[place] for place in alike], axis=1)  # [n, c]
+        for place, interval in zip(alike, bootstrap_intervals(together, seed=seed), strict=True):
+            found[place] = interval
+    return found
+
+
+def _comparison(
+    personas: list[str], differences: Floats, interval: Interval | None, known: int, higher_is_better: bool
+) -> Comparison:
     n = len(differences)
     gains = differences if higher_is_better else -differences
     improved = int((gains > 0).sum())
@@ -103,9 +140,9 @@ def compare(
     spread = float(differences.std(ddof=1)) if n > 1 else 0.0
     return Comparison(
         n=n,
-        left_out=len(method.keys() | unified.keys()) - n,
+        left_out=known - n,
         difference=float(differences.mean()),
-        interval=bootstrap_interval(differences, seed=seed),
+        interval=interval,
         t=t,
         t_p=t_p,
         wilcoxon_p=wilcoxon_p,
