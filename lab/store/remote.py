@@ -170,6 +170,7 @@ class Remote:
                     self._opened = self._open()
                 files, root = self._opened
             files.invalidate_cache()
+            _check_mounted(files, root)
             return work(files, root)
         except LabError:
             raise
@@ -213,13 +214,9 @@ class Remote:
 
     def _any(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
-        from fsspec.implementations.local import LocalFileSystem
 
-        files, root = url_to_fs(self._url, skip_instance_cache=True)
-        if isinstance(files, LocalFileSystem):
-            files.auto_mkdir = True
-            if not Path(root).is_dir():  # not made here: it may be a share that is not mounted
-                raise NotADirectoryError("there is no such folder")
+        own = {"auto_mkdir": True} if urlsplit(self._url).scheme in ("", "file") else {}
+        files, root = url_to_fs(self._url, skip_instance_cache=True, **own)
         return files, root.rstrip("/")
 
     def _told(self, error: Exception) -> str:
@@ -228,6 +225,12 @@ class Remote:
         for secret in {password, unquote(password)} if password else ():
             text = text.replace(secret, "***")
         return text[:300]
+
+
+def _check_mounted(files: Any, root: str) -> None:
+    """A folder that is not there is not made: it may be a share that is not mounted."""
+    if "file" in files.protocol and not Path(root).is_dir():
+        raise NotADirectoryError("there is no such folder")
 
 
 def in_parallel(work: Callable[[str], T], names: Iterable[str]) -> list[T]:
