@@ -16,7 +16,7 @@ import typer
 from lab.cli.output import console, first_of, print_json
 from lab.data.store import NAME
 from lab.db.migrate import migrate
-from lab.db.queries import MethodBook, StudyRow, books, get_study, list_studies
+from lab.db.queries import MethodBook, StudyRow, books, get_study, list_studies, manifest_of
 from lab.errors import LabError
 from lab.methods.recipe import Recipe, read_book
 from lab.safe import safe
@@ -41,7 +41,7 @@ def export(
     migrate()
     row = _study(study)
     book = _book(row, method)
-    recipes = read_book(artifacts().fetched(book.artifact))
+    recipes = read_book(artifacts().fetched(book.artifact, manifest_of(book.artifact)))
     wanted = list(recipes) if persona is None else [_known("persona", persona, recipes, row)]
     for one in wanted:
         _check(method, recipes[one])

@@ -7,7 +7,7 @@ those, so a worker that lost its lease cannot touch the job any more. `docs/desi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Insert, Update
@@ -56,6 +56,7 @@ class Claim:
     checkpoint: str | None
     dataset: str | None  # folder of the data set that the spec names, relative
     parents: dict[str, str]  # parent job's key → its artifact folder, relative
+    manifests: dict[str, str] = field(default_factory=dict)  # parent job's key → sha256 of that artifact's manifest
 
 
 def _changed(session: Session, statement: Update) -> bool:
@@ -142,7 +143,7 @@ def _claimed(session: Session, lease: Lease) -> Claim:
     data = job.spec.get("data")
     dataset = session.get(Dataset, data) if isinstance(data, str) and data.isprintable() else None
     parents = session.exec(
-        select(Job.key, Job.artifact)
+        select(Job.key, Job.artifact, Job.manifest)
         .join(JobParent, col(JobParent.parent) == Job.id)
         .where(JobParent.child == lease.job)
     ).all()
@@ -153,7 +154,8 @@ def _claimed(session: Session, lease: Lease) -> Claim:
         job.spec,
         job.checkpoint,
         dataset.folder if dataset else None,
-        {key: artifact for key, artifact in parents if artifact is not None},
+        {key: artifact for key, artifact, _ in parents if artifact is not None},
+        {key: manifest for key, _, manifest in parents if manifest is not None},
     )
 
 

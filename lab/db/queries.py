@@ -287,6 +287,16 @@ def books(study: int) -> list[MethodBook]:
         return [MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)]
 
 
+def manifest_of(artifact: str) -> str:
+    """sha256 of the manifest of a committed artifact (`<job>/<attempt>`), as its job's row keeps it; "" if it has none."""
+    job = artifact.partition("/")[0]
+    if not (job.isascii() and job.isdigit()):
+        return ""
+    with reading() as session:
+        committed = select(Job.manifest).where(Job.id == int(job), Job.artifact == artifact)
+        return session.exec(committed).first() or ""
+
+
 # ---------------------------------------------------------------- chat and workers
 
 

@@ -114,6 +114,7 @@ class Attempt:
             checkpoint_seconds=settings.checkpoint_seconds,
             dataset=claim.dataset,
             parents=claim.parents,
+            manifests=claim.manifests,
         )
 
     # ------------------------------------------------------------ events

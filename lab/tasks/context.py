@@ -53,7 +53,9 @@ class JobContext:
     def input(self, role: str) -> Path | None:
         """The artifact folder of the job that plays this role for this one; None if none does."""
         key = self.spec.get("inputs", {}).get(role)
-        return None if key is None else self.fetched(self.assignment.parents[key])
+        if key is None:
+            return None
+        return self.committed(self.assignment.parents[key], self.assignment.manifests.get(key, ""))
 
     def needed(self, role: str) -> Path:
         """The same, where the plan always gives one."""
@@ -72,6 +74,10 @@ class JobContext:
         """The checkpoint of an earlier attempt, if there is one on this machine or in the store."""
         folder = self.assignment.checkpoint
         return self.patiently(lambda: fetched_checkpoint(self.artifacts, folder)) if folder else None
+
+    def committed(self, artifact: str, manifest: str) -> Path:
+        """The folder of an artifact whose manifest has this digest ("" if that is not known)."""
+        return self.patiently(lambda: self.artifacts.fetched(artifact, manifest))
 
     def fetched(self, relative: str) -> Path:
         """The place of a path as the database and recipes name it, with what lies there (`Artifacts.fetched`)."""

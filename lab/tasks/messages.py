@@ -35,6 +35,7 @@ class Assignment:
     checkpoint_seconds: float
     dataset: str | None  # folder of the data set, if the job has one
     parents: dict[str, str]  # parent job's key → its artifact folder
+    manifests: dict[str, str] = field(default_factory=dict)  # parent job's key → sha256 of that artifact's manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from lab.db.queries import StudyRow, books, get_study
+from lab.db.queries import StudyRow, books, get_study, manifest_of
 from lab.db.studies import add_chat
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -204,6 +204,7 @@ def ask(
         raise LabError(f"study '{row.name}' has no recipe for method '{method}'; {hint}.")
     spec = {
         "book": ready[method].artifact,
+        "manifest": manifest_of(ready[method].artifact),
         "base": row.base,
         "dtype": row.spec["dtype"],
         "data": row.dataset,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lab.db.queries import StudyRow
+from lab.db.queries import StudyRow, manifest_of
 from lab.db.scores import evaluations
 from lab.methods.spec import catalog
 from lab.metrics.actions import Action, parse_actions
@@ -134,7 +134,7 @@ def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
     folders = evaluations(study.id, wanted.split)
     methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
     there = artifacts()
-    read = {method: read_predictions(there.fetched(folders[method]), wanted.persona) for method in methods}
+    read = {method: read_predictions(there.fetched(folders[method], manifest_of(folders[method])), wanted.persona) for method in methods}
     beside = {(row.dialogue_id, row.turn): row for row in read.get(REFERENCE, []) if wanted.method != REFERENCE}
     return [_turn(row, wanted.method, beside.get((row.dialogue_id, row.turn))) for row in read.get(wanted.method, [])]
 
