@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,11 +116,17 @@ def show(
 
 
 def _load(source: str) -> Dataset:
-    """Load a folder or hub name, or a data set the lab keeps under this name."""
+    """Load a folder or hub name, a data set the lab keeps under this name, or what a job wrote: <job>/<attempt>."""
     from lab.data.load import load
     from lab.data.store import locate
+    from lab.db.migrate import migrate
+    from lab.db.queries import manifest_of
     from lab.settings import load_settings
+    from lab.store.artifacts import artifacts
 
+    if re.fullmatch(r"\d+/\d+", source, re.ASCII) and not Path(source).exists():
+        migrate()
+        return load(str(artifacts().fetched(source, manifest_of(source))))
     return load(locate(source, load_settings().artifacts / "data"))
 
 

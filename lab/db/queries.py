@@ -288,7 +288,7 @@ def books(study: int) -> list[MethodBook]:
 
 
 def manifest_of(artifact: str) -> str:
-    """sha256 of the manifest of a committed artifact (`<job>/<attempt>`), as its job's row keeps it; "" if it has none."""
+    """sha256 of the manifest of a committed artifact, `<job>/<attempt>`, as the row keeps it; "" if none is known."""
     job = artifact.partition("/")[0]
     if not (job.isascii() and job.isdigit()):
         return ""

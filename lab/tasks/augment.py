@@ -102,7 +102,7 @@ def _tell(context: JobContext, outcome: Outcome, how: Augment) -> None:
         context.log(f"refused: {_reasons(tally)}")
     if tally.made < tally.asked:
         context.log(f"that is all there is to try: the persona with the fewest has {outcome.fewest}, not {how.to}")
-    context.log(f"they lie in {context.folder}; read them with `lab data show {context.folder}`")
+    context.log(f"they lie in {context.folder}; read them with `lab data show {context.relative(context.folder)}`")
 
 
 def _reasons(tally: Tally) -> str:

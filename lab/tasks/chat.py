@@ -61,7 +61,7 @@ def _answer(
 
 
 def _recipe(context: JobContext) -> Recipe:
-    book = read_book(context.committed(context.spec["book"], context.spec["manifest"]))
+    book = read_book(context.committed(context.spec["book"], context.spec.get("manifest", "")))
     persona = context.spec["persona"]
     if persona not in book:
         raise LabError(f"persona '{persona}' is not part of this study; choose one of its {len(book)} personas.")

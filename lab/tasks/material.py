@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lab.data.load import load
 from lab.data.split import Split, split_by_time
-from lab.data.types import Dataset, Dialogue
+from lab.data.types import Dataset, Dialogue, digest
+from lab.errors import LabError
 from lab.tasks.context import JobContext
 
 
@@ -31,15 +32,25 @@ class Material:
 
 
 def material(context: JobContext) -> Material:
-    """Load what the job's spec names; the next job of the same data finds it there."""
+    """Load what the job's spec names; the next job of the same data finds it there.
+
+    Raises:
+        LabError: what came from the store is another data set.
+    """
     spec = context.spec
-    return _material(context.dataset, spec["personas"], spec["dialogues"], tuple(spec["shares"]))
+    wanted = spec["data"] if context.artifacts.remote else ""
+    return _material(context.dataset, wanted, spec["personas"], spec["dialogues"], tuple(spec["shares"]))
 
 
 @lru_cache(maxsize=1)
 def _material(
-    folder: Path, personas: int | None, dialogues: int | None, shares: tuple[float, float, float]
+    folder: Path, wanted: str, personas: int | None, dialogues: int | None, shares: tuple[float, float, float]
 ) -> Material:
     dataset = load(str(folder))
+    if wanted and digest(dataset) != wanted:
+        raise LabError(
+            f"{folder}: this is not the data set of the study (its digest differs); delete it here and in the store, "
+            "and run the study again where its data are."
+        )
     dataset = dataset.take(personas or len(dataset.personas), dialogues)
     return Material(dataset, split_by_time(dataset, shares))

@@ -134,7 +134,8 @@ def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
     folders = evaluations(study.id, wanted.split)
     methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
     there = artifacts()
-    read = {method: read_predictions(there.fetched(folders[method], manifest_of(folders[method])), wanted.persona) for method in methods}
+    here = {method: there.fetched(folders[method], manifest_of(folders[method])) for method in methods}
+    read = {method: read_predictions(folder, wanted.persona) for method, folder in here.items()}
     beside = {(row.dialogue_id, row.turn): row for row in read.get(REFERENCE, []) if wanted.method != REFERENCE}
     return [_turn(row, wanted.method, beside.get((row.dialogue_id, row.turn))) for row in read.get(wanted.method, [])]
 
