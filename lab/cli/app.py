@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import bench, chat, data, export, jobs, machine, methods, persona, results, run
+from lab.cli import bench, chat, data, export, jobs, machine, methods, persona, results, run, workers
 
 app = typer.Typer(
     name="lab",
@@ -33,6 +33,8 @@ app.command()(machine.up)
 app.command()(machine.down)
 app.command()(machine.status)
 app.command()(machine.doctor)
+app.command(name="workers")(workers.workers)
+app.command()(workers.drain)
 
 
 @app.callback(invoke_without_command=True)
@@ -41,12 +43,12 @@ def screen(
     low_bandwidth: Annotated[bool, typer.Option("--low-bandwidth", help="Redraw less often, for a slow line.")] = False,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
 ) -> None:
-    """Open the screen. Leaving it stops nothing."""
+    """Open the screen. Leaving it stops nothing; opening it starts the worker, unless that was drained."""
     if context.invoked_subcommand is not None:
         return
     from lab.tasks.local import ensure_running
 
-    ensure_running()
+    ensure_running(wanted=False)
     from lab.tui.app import run as run_screen
 
     run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from lab.db.engine import connected
+from lab.db.queries import list_workers
+from lab.db.workers import first_to_beat
 from lab.errors import LabError
+from lab.settings import load_settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,11 +48,14 @@ def migrate() -> None:
     """Create or upgrade the tables.
 
     Raises:
-        LabError: the database cannot be reached, or was written by a newer version.
+        LabError: the database cannot be reached, was written by a newer version, or has workers of an older one.
     """
     with connected(writing=False) as connection:
-        if _revision(connection) == _revisions()[-1]:
-            return  # as nearly always: without a write lock, and without importing alembic
+        revision = _revision(connection)
+    if revision == _revisions()[-1]:
+        return  # as nearly always: without a write lock, and without importing alembic
+    if revision in _revisions():
+        _check_nobody_works()
     from alembic import command
 
     with connected(writing=True) as connection:
@@ -59,3 +65,18 @@ def migrate() -> None:
         if revision is not None and revision not in _revisions():
             raise LabError(f"the database has schema {revision} of a newer Persona Lab; use that version.")
         command.upgrade(alembic_config(connection), "head")
+
+
+def _check_nobody_works() -> None:
+    """Change no tables under a worker that knows them as they were.
+
+    Raises:
+        LabError: says which worker that is.
+    """
+    versions = {worker.id: worker.version for worker in list_workers()}
+    alive = first_to_beat(list(versions), load_settings().lease_seconds)
+    if alive is not None:
+        raise LabError(
+            f"worker {alive} of version {versions[alive]} works with this database, which this version would upgrade; "
+            "stop all workers first, `lab drain` there does it after their jobs."
+        )

@@ -23,6 +23,7 @@ from lab.db.tables import (
     StudyJob,
     Worker,
 )
+from lab.db.workers import AT_WORK
 from lab.errors import LabError
 
 
@@ -54,6 +55,12 @@ class JobRow:
     started_at: datetime | None
     finished_at: datetime | None
     studies: tuple[str, ...] = ()  # by name
+    part: str = ""  # "1/2": the first of two shards; "": a whole job
+
+    @property
+    def whose(self) -> str:
+        """The method, and which part of its work this is."""
+        return f"{self.method} {self.part}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +130,16 @@ class Reply:
 
 
 def _row(job: Job, waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
-    others = ("waits_for", "studies")
+    others = ("waits_for", "studies", "part")
     fields = {name: getattr(job, name) for name in JobRow.__dataclass_fields__ if name not in others}
-    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies))
+    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies), part=_part(job.spec))
+
+
+def _part(spec: dict[str, Any]) -> str:
+    match spec.get("shard"):
+        case [int(number), int(n)]:
+            return f"{number + 1}/{n}"
+    return ""
 
 
 def _studies_of(session: Session, job: int | None = None) -> dict[int, list[str]]:
@@ -309,9 +323,9 @@ def get_reply(job_id: int) -> Reply:
 
 
 def list_workers() -> list[Worker]:
-    """The supervisors that are not gone, oldest first."""
+    """The supervisors that are at work, oldest first; one that drains still is."""
     with reading() as session:
-        wanted = select(Worker).where(Worker.state != "gone").order_by(col(Worker.started_at))
+        wanted = select(Worker).where(col(Worker.state).in_(AT_WORK)).order_by(col(Worker.started_at))
         return list(session.exec(wanted))
 
 

@@ -232,7 +232,7 @@ class Worker(SQLModel, table=True):
     pid_started: float  # the process's own start time, against a pid used twice
     devices: list[str] = Field(sa_column=Column(_Texts(), nullable=False))
     version: str
-    state: str = "alive"  # alive | draining | gone
+    state: str = "alive"  # alive | draining | drained | gone
     beat: int = 0
     usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(_Object(), nullable=False))
     started_at: datetime = Field(default_factory=now, sa_column=_moment())

@@ -9,7 +9,9 @@ from typing import Any
 
 import psutil
 
-from lab.settings import Settings
+from lab.db.queries import list_workers
+from lab.settings import Settings, load_settings
+from lab.tasks.sweep import reap_local_dead
 
 _QUERY = "--query-gpu=index,name,memory.used,memory.total,utilization.gpu"
 
@@ -41,6 +43,13 @@ def find_devices(settings: Settings) -> list[str]:
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return ["mps"]
     return ["cpu"]
+
+
+def live_devices() -> tuple[str, ...]:
+    """Those of the workers that are alive and stay, or of the one that would be started here."""
+    reap_local_dead()
+    alive = [device for worker in list_workers() if worker.state == "alive" for device in worker.devices]
+    return tuple(alive or find_devices(load_settings()))
 
 
 def usage() -> dict[str, Any]:

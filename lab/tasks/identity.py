@@ -12,6 +12,10 @@ import psutil
 
 from lab import __version__
 from lab.db.tables import Worker
+from lab.methods.plan import ENGINE_VERSION
+
+VERSION = f"{__version__} (engine {ENGINE_VERSION})"
+"""Of the program, and of what it computes."""
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +43,7 @@ def this_worker(devices: list[str]) -> Worker:
         pid=os.getpid(),
         pid_started=started,
         devices=devices,
-        version=__version__,
+        version=VERSION,
     )
 
 

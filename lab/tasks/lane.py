@@ -38,13 +38,14 @@ class Lane:
         self._executor: ExecutorProcess | None = None
         self._dropped: Lease | None = None
         self._stopping = threading.Event()
+        self._held = threading.Event()
         self._busy = threading.Lock()
 
     def drain(self) -> None:
-        """Claim and run jobs until none is READY."""
+        """Claim and run jobs until none is READY, or the lane is held."""
         with self._busy:
             try:
-                while not self._stopping.is_set():
+                while not self._stopping.is_set() and not self._held.is_set():
                     self.return_dropped()
                     claim = jobs.claim(self.queue, self._owner, self._device)
                     if claim is None:
@@ -89,6 +90,21 @@ class Lane:
             self._dropped = None
 
     # ------------------------------------------------------------ the end
+
+    def hold(self, held: bool) -> None:
+        """Claim nothing more, or claim again; the job at hand goes on."""
+        if held:
+            self._held.set()
+        else:
+            self._held.clear()
+
+    def is_held(self) -> bool:
+        """Whether it is to claim nothing more."""
+        return self._held.is_set()
+
+    def is_idle(self) -> bool:
+        """Whether it has nothing at hand, not even a job to be given back."""
+        return self.join(0.0) and self._dropped is None
 
     def stop(self) -> None:
         """Claim nothing more; the job at hand writes its checkpoint and goes back to READY."""

@@ -9,24 +9,27 @@ import sys
 import time
 from pathlib import Path
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from lab.db.engine import reading
 from lab.db.migrate import migrate
 from lab.db.tables import Worker
+from lab.db.workers import AT_WORK, drained, undo_drain
 from lab.errors import LabError
 from lab.settings import load_settings
 from lab.tasks import embedded, queue
 from lab.tasks.identity import is_alive, machine_identity
+from lab.tasks.versions import check_version
 
 _START_SECONDS = 30.0
 _LOCK = "start-worker"
 
 
-def ensure_running() -> bool:
+def ensure_running(*, wanted: bool = True) -> bool:
     """Have the database ready, the queue answering and a worker alive.
 
-    A worker is started only in the embedded lab (no `redis_url`), where nobody else would start one.
+    A worker is started only in the embedded lab (no `redis_url`), where nobody else would start one. One that drains
+    stays, and one that left drained gets a successor, only where work is `wanted`: not because somebody looks.
 
     Returns:
         whether a worker had to be started.
@@ -40,8 +43,13 @@ def ensure_running() -> bool:
         return False
     with embedded.locked(_LOCK):  # not while somebody shuts it down: a worker that leaves does nothing more
         embedded.start()
-        if local_workers():
+        if wanted:
+            undo_drain([worker.id for worker in local_workers()])
+        left = drained(machine_identity())
+        if local_workers() or (left and not wanted):
             return False
+        check_version()
+        _wait_until_gone(left)
         _start_worker()
         return True
 
@@ -49,13 +57,20 @@ def ensure_running() -> bool:
 def local_workers() -> list[Worker]:
     """The supervisors of this lab that are alive on this machine."""
     with reading() as session:
-        here = select(Worker).where(Worker.machine == machine_identity(), Worker.state != "gone")
+        here = select(Worker).where(Worker.machine == machine_identity(), col(Worker.state).in_(AT_WORK))
         return [worker for worker in session.exec(here) if is_alive(worker)]
 
 
 def log_file() -> Path:
     """Where a detached worker writes."""
     return load_settings().artifacts / "worker.log"
+
+
+def _wait_until_gone(leaving: list[Worker]) -> None:
+    """A worker has its devices until its process has ended."""
+    deadline = time.monotonic() + _START_SECONDS
+    while any(is_alive(worker) for worker in leaving) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _start_worker() -> None:

@@ -56,7 +56,9 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
     none of these is asked of Redis.
     """
 
-    def __init__(self, queue: str, on_wake: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, queue: str, on_wake: Callable[[], None] | None = None, is_held: Callable[[], bool] = lambda: False
+    ) -> None:
         settings = load_settings()
         # Two labs may share one Redis; each has its own database, and so its own queue names.
         lab = hashlib.sha256(settings.database.encode()).hexdigest()[:12]
@@ -74,6 +76,7 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
                 on_wake()
 
         self.wake: TaskWrapper = self.task(name="wake")(wake)
+        self._is_held = is_held  # whether wake-ups are for others just now
         self._reachable = True
 
     def serialize_task(self, task: Task) -> bytes:
@@ -97,6 +100,9 @@ class JobQueue(RedisHuey):  # type: ignore[misc]
         Garbage is dropped. While Redis is out of reach each second is a wake-up of its own, so that a
         worker with a database goes on working.
         """
+        if self._is_held():
+            time.sleep(_READ_TIMEOUT)
+            return None
         try:
             found = self.storage.conn.brpop(self.storage.queue_key, timeout=_READ_TIMEOUT)
         except (RedisError, OSError) as error:

@@ -17,11 +17,10 @@ from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 
 from huey.consumer import Consumer
-from sqlmodel import col, select, update
 
-from lab.db.engine import DatabaseError, writing
+from lab.db import workers
+from lab.db.engine import DatabaseError
 from lab.db.migrate import migrate
-from lab.db.tables import Worker, now
 from lab.errors import LabError
 from lab.safe import clean_streams
 from lab.settings import Settings, load_settings
@@ -33,6 +32,7 @@ from lab.tasks.identity import boot_identity, this_worker
 from lab.tasks.lane import Lane
 from lab.tasks.queue import CHAT, WORK, JobQueue, check_redis
 from lab.tasks.sweep import Sweep, ring
+from lab.tasks.versions import check_version, refuse
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +62,17 @@ class Supervisor:
         self._chat = Lane(CHAT, devices[0], owner, settings, ring, command)
         self._lanes = [*work, self._chat]
         self._sweep = Sweep(settings)
+        self._draining = False
 
     def run(self) -> None:
         """Work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda received, _: self._signals.put(received))
-        with writing() as session:
-            session.add(self._row)
+        while others := workers.register(self._row):
+            refuse(others)
         consumers = [
-            _LaneConsumer(JobQueue(lane.queue, lane.drain), workers=1, worker_type="thread") for lane in self._lanes
+            _LaneConsumer(JobQueue(lane.queue, lane.drain, lane.is_held), workers=1, worker_type="thread")
+            for lane in self._lanes
         ]
         for consumer in consumers:
             consumer.start()
@@ -95,7 +97,7 @@ class Supervisor:
                 logger.exception("the sweep failed; it is tried again")
             for consumer in consumers:
                 consumer.check_worker_health()
-            stopping = self._told_to_stop()
+            stopping = self._told_to_stop() or self._is_drained()
 
     def _told_to_stop(self) -> bool:
         try:
@@ -103,6 +105,16 @@ class Supervisor:
         except Empty:
             return False
         return True
+
+    def _is_drained(self) -> bool:
+        """Whether it is to leave and has nothing more at hand."""
+        if not self._draining or not all(lane.is_idle() for lane in self._lanes):
+            return False
+        try:
+            return workers.leave_drained(self._row.id)  # somebody may have taken it back a moment ago
+        except DatabaseError as error:
+            logger.warning("%s", error)
+            return False
 
     def _look_after(self) -> None:
         if not self._settings.redis_url and not embedded.is_running():
@@ -114,10 +126,12 @@ class Supervisor:
         self._chat.close_if_idle(self._settings.chat_idle_seconds)
 
     def _beat(self) -> None:
-        with writing() as session:
-            mine = update(Worker).where(col(Worker.id) == self._row.id)
-            values = {"beat": col(Worker.beat) + 1, "usage": usage(), "seen_at": now(), "state": "alive"}
-            session.execute(mine.values(**values))
+        draining = workers.beat(self._row.id, usage(), draining=self._draining)
+        if draining != self._draining:
+            logger.info("worker %s %s", self._row.id, "drains: it claims no more" if draining else "stays after all")
+        self._draining = draining
+        for lane in self._lanes:
+            lane.hold(draining)
 
     def _leave(self, consumers: list[_LaneConsumer]) -> None:
         logger.info("worker %s stops", self._row.id)
@@ -129,9 +143,8 @@ class Supervisor:
         for lane in self._lanes:
             lane.join(max(0.0, deadline - time.monotonic()))
             lane.close()
-        with contextlib.suppress(DatabaseError), writing() as session:
-            for row in session.exec(select(Worker).where(Worker.id == self._row.id)):
-                row.state = "gone"
+        with contextlib.suppress(DatabaseError):
+            workers.give_up([self._row.id])  # not one that left drained
 
 
 @contextlib.contextmanager
@@ -170,6 +183,7 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
         check_redis()
     else:
         embedded.start()
+    check_version()
     devices = find_devices(settings)
     with _alone_on(devices):
         Supervisor(settings, devices, command).run()

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 from sqlmodel import col, select
 
-from lab.db import graph, jobs
-from lab.db.engine import reading, writing
+from lab.db import graph, jobs, workers
+from lab.db.engine import reading
 from lab.db.jobs import Lease
 from lab.db.tables import Job, State, Worker
 from lab.settings import Settings
@@ -77,8 +77,9 @@ class Sweep:
         for still in self._leases.older_than(self._settings.lease_seconds, _running()):
             jobs.lose(still.lease, seen_beat=still.beat)
         with reading() as session:
-            alive = [(worker.id, worker.beat) for worker in session.exec(select(Worker).where(Worker.state != "gone"))]
-        _gone([worker for worker, _ in self._workers.older_than(self._settings.lease_seconds, alive)])
+            at_work = session.exec(select(Worker).where(col(Worker.state).in_(workers.AT_WORK)))
+            alive = [(worker.id, worker.beat) for worker in at_work]
+        workers.give_up([worker for worker, _ in self._workers.older_than(self._settings.lease_seconds, alive)])
 
     def _end_pauses(self) -> None:
         with reading() as session:
@@ -102,20 +103,13 @@ def reap_local_dead() -> None:
     owners = {job.lease.owner for job in running}
     with reading() as session:
         # The owner of a running job counts even where its row says gone: it may have died in between.
-        concerned = (col(Worker.state) != "gone") | col(Worker.id).in_(owners)
+        concerned = col(Worker.state).in_(workers.AT_WORK) | col(Worker.id).in_(owners)
         here = session.exec(select(Worker).where(concerned, Worker.machine == machine_identity()))
         dead = [worker.id for worker in here if not is_alive(worker)]
     for job in running:
         if job.lease.owner in dead:
             jobs.lose(job.lease)
-    _gone(dead)
-
-
-def _gone(workers: list[str]) -> None:
-    if workers:
-        with writing() as session:
-            for worker in session.exec(select(Worker).where(col(Worker.id).in_(workers))):
-                worker.state = "gone"
+    workers.give_up(dead)
 
 
 def ring() -> None:
