@@ -46,7 +46,7 @@ def _cells(row: JobRow) -> dict[str, str]:
         "id": str(row.id),
         "study": ", ".join(row.studies),
         "kind": row.kind,
-        "method": row.method,
+        "method": row.whose,
         "state": str(row.state),
         "done": f"{row.progress:.0%}",
         "eta": duration(row.eta_seconds) if row.state is State.RUNNING else "",

@@ -9,9 +9,10 @@ from lab.cli.output import console, marked, print_json, table
 from lab.errors import LabError
 from lab.methods.estimate import JobEstimate
 from lab.methods.rates import Basis
+from lab.methods.shard import part_of
+from lab.safe import safe
 from lab.settings import load_settings
 from lab.tasks.preview import Preview
-from lab.tui.text import safe
 
 _NOTES: dict[Basis, str] = {"measured": "", "scaled": "from another base or device", "guess": "a guess"}
 
@@ -62,6 +63,9 @@ def remarks(found: Preview) -> Iterator[str]:
     """What has to be known about the estimate and about the study."""
     if kinds := found.estimate.guessed:
         yield f"no job of this kind has run here yet, so its time is a rough guess: {', '.join(kinds)}"
+    if split := sum(one.job.kind == "join" and not one.reused for one in found.estimate.jobs):
+        shown = "1 large job is" if split == 1 else f"{split} large jobs are"
+        yield f"{shown} split into shards, one for each device, and joined again"
     if found.estimate.bytes > found.free:
         yield f"this does not fit: {size_text(found.free)} are free in {load_settings().artifacts}"
     yield from found.prepared.warnings
@@ -129,7 +133,7 @@ def _where(found: Preview) -> str:
 
 def _line(one: JobEstimate) -> tuple[str, ...]:
     after = ", ".join(map(str, one.after))
-    head = (str(one.number), one.job.kind, one.job.method, after)
+    head = (str(one.number), one.job.kind, f"{one.job.method} {part_of(one.job.spec)}".rstrip(), after)
     if one.reused:
         return (*head, "0 s", "", "reused")
     disk = "?" if one.bytes is None else size_text(one.bytes)
@@ -141,6 +145,7 @@ def _job_json(one: JobEstimate) -> dict[str, Any]:
         "number": one.number,
         "kind": one.job.kind,
         "method": one.job.method,
+        "part": part_of(one.job.spec),
         "after": one.after,
         "reused": one.reused,
         "seconds": one.seconds,

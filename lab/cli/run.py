@@ -166,7 +166,7 @@ def _line(job: JobRow) -> str:
     eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds and job.state is State.RUNNING else ""
     loss = f", loss {job.loss:.3f}" if job.loss is not None else ""
     tail = job.error or ""
-    return f"{job.id:>4} {job.kind:<9} {job.method:<12} {job.state:<10} {job.progress:4.0%}{eta}{loss} {tail}".rstrip()
+    return f"{job.id:>4} {job.kind:<9} {job.whose:<12} {job.state:<10} {job.progress:4.0%}{eta}{loss} {tail}".rstrip()
 
 
 def _progress_table(jobs: list[JobRow]) -> Table:
@@ -186,7 +186,7 @@ def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
     return (
         str(job.id),
         job.kind,
-        job.method,
+        job.whose,
         str(job.state),
         f"{'█' * filled}{'░' * (10 - filled)} {job.progress:4.0%}",
         duration(job.eta_seconds) if job.state is State.RUNNING else "",
@@ -205,5 +205,5 @@ def _finish(study: StudyRow, json: bool) -> None:
         worst = broken[-1]
         why = worst.error or f"it is {worst.state}"
         raise LabError(
-            f"{len(broken)} job(s) did not succeed; the first, {worst.id} ({worst.kind} {worst.method}): {why}"
+            f"{len(broken)} job(s) did not succeed; the first, {worst.id} ({worst.kind} {worst.whose}): {why}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -41,6 +42,12 @@ def succeeded(keys: Sequence[str]) -> list[Job]:
     with reading() as session:
         wanted = select(Job).where(col(Job.key).in_(keys), Job.state == State.SUCCEEDED).order_by(col(Job.id))
         return list(session.exec(wanted))
+
+
+def specs(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Key → spec of the jobs of these keys that are there, in whatever state."""
+    with reading() as session:
+        return dict(session.exec(select(Job.key, Job.spec).where(col(Job.key).in_(keys))).all())
 
 
 def _succeeded(session: Session, job_id: int) -> bool:

@@ -54,13 +54,13 @@ def _evaluations(session: Session, study: int, split: str) -> list[tuple[str, in
     wanted = (
         select(StudyJob.method, col(Job.id), Job.spec, Job.artifact)
         .join(Job, col(Job.id) == StudyJob.job)
-        .where(StudyJob.study == study, Job.state == State.SUCCEEDED, Job.kind == "evaluate")
+        .where(StudyJob.study == study, Job.state == State.SUCCEEDED, col(Job.kind).in_(("evaluate", "join")))
         .order_by(col(Job.id))
     )
     return [
         (method, job or 0, spec, artifact)
         for method, job, spec, artifact in session.exec(wanted)
-        if spec["split"] == split
+        if "shard" not in spec and spec.get("split") == split
     ]
 
 
@@ -77,9 +77,12 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
             cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
             if result is None:
                 continue
-            if kind in ("train", "merge", "mixture", "fit"):
+            if "shard" in spec:  # its join tells what all of them cost
+                continue
+            does = spec.get("joins", kind)
+            if does in ("train", "merge", "mixture", "fit"):
                 cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
-            elif kind == "evaluate" and spec["split"] == split:
+            elif does == "evaluate" and spec["split"] == split:
                 cost["seconds_per_answer"] = result["seconds_per_answer"]
         return found
 

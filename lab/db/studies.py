@@ -55,6 +55,9 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
     an earlier plan that no study names any more are cancelled if they wait, and go on if they run; all are
     found again by their keys when a study needs them.
 
+    A job that waits is joined with all that it waits for, even where this plan has it in one piece and it is there
+    as a join of shards: somebody else submitted it a moment ago.
+
     Returns:
         the ids of all jobs of the plan, in the plan's order.
     """
@@ -71,9 +74,13 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         session.execute(delete(StudyJob).where(col(StudyJob.study) == study.id))
         ids: dict[str, int] = {}
         for job in jobs:
+            hidden = _waited_for(session, job, ids)
+            for shard in hidden:
+                revive(session, shard)
             ids[job.key] = _find(session, job.key, max_tries) or _insert(session, job, ids, max_tries, priority)
             for method in job.serves:
                 session.add(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
+                session.add_all(StudyJob(study=study.id, job=shard, method=method) for shard in hidden)
         session.flush()
         needed = set(session.exec(select(StudyJob.job).where(col(StudyJob.job).in_(earlier))))
         for left in sorted(set(earlier) - needed):
@@ -95,6 +102,14 @@ def _find(session: Session, key: str, max_tries: int) -> int | None:
     if revive(session, found.id) is not None:
         found.max_tries = max_tries
     return found.id
+
+
+def _waited_for(session: Session, job: NewJob, ids: dict[str, int]) -> list[int]:
+    """What the job of this key waits for and the plan does not know of."""
+    child = select(Job.id).where(Job.key == job.key, Job.state != State.SUCCEEDED).scalar_subquery()
+    parents = select(Job.id).join(JobParent, col(JobParent.parent) == Job.id).where(JobParent.child == child)
+    wanted = parents.where(Job.state != State.SUCCEEDED, col(Job.id).not_in(list(ids.values()))).order_by(col(Job.id))
+    return [one or 0 for one in session.exec(wanted)]
 
 
 def _insert(session: Session, job: NewJob, ids: dict[str, int], max_tries: int, priority: int) -> int:

@@ -32,6 +32,7 @@ GUESSES = {
     "adopt": 0.1,
     "cluster": 5.0,
     "route": 2.0,
+    "join": 1.0,
 }
 _BY_MODEL = ("train", "meta", "mixture", "fit", "evaluate", "merge learned", "augment")
 _GUESSED_WEIGHTS = 135e6

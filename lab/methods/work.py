@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 
 from lab.methods.base_shape import BaseShape
-from lab.methods.counts import Counts, Part
+from lab.methods.counts import Counts, Part, PersonaCounts
 from lab.methods.declare import Merge, Training
 from lab.methods.plan import PlannedJob
 from lab.methods.retrieve import MAX_CHARACTERS, MAX_LINE
+from lab.methods.shard import in_shard
 
 UNITS = {  # what the work of a kind is counted in, as its result calls it
     "train": "tokens",
@@ -90,12 +91,16 @@ class _Works:
         if job.kind == "meta":
             return self._meta(job)
         if job.kind == "evaluate":
-            return sum(one.parts[spec["split"]].turns for one in self._counts.values())
+            return sum(one.parts[spec["split"]].turns for one in self._personas(job))
         if job.kind == "merge":
             return self._merged(job)
         if job.kind == "augment":
             return float(sum(max(0, spec["augment"]["to"] - n) for n in self._train_dialogues))
         return len(self._counts) if job.kind in ("recipes", "adopt") else 1
+
+    def _personas(self, job: PlannedJob) -> list[PersonaCounts]:
+        """Those that the job is for: all, or those of its shard."""
+        return in_shard(list(self._counts.values()), job.spec)
 
     @cached_property
     def _train_dialogues(self) -> list[int]:
@@ -107,7 +112,7 @@ class _Works:
         prompt, retrieve = self._told(job)
         augmented = self._jobs.get(job.spec.get("inputs", {}).get("augmented", ""))
         total = 0.0
-        for one in self._counts.values():
+        for one in self._personas(job):
             own = len(one.parts["train"].lengths)
             more = {"none": 0, "description": one.description, "preferences": _PREFERENCES}[prompt]
             shown = min(retrieve["k"], own) * _SHOWN[retrieve["show"]] if retrieve else 0
@@ -118,9 +123,9 @@ class _Works:
     def _longer(self, job: PlannedJob) -> float:
         if job.kind != "evaluate":
             return 1.0
-        parts = [one.parts[job.spec["split"]] for one in self._counts.values()]
+        parts = [one.parts[job.spec["split"]] for one in self._personas(job)]
         more = self._tokens(job, job.spec["split"]) - sum(part.tokens() for part in parts)
-        return 1 + more / sum(len(part.lengths) for part in parts) / _DIALOGUE
+        return 1 + more / max(sum(len(part.lengths) for part in parts), 1) / _DIALOGUE
 
     def _meta(self, job: PlannedJob) -> float:
         meta, batch = job.spec["meta"], job.spec["training"]["batch_size"]
@@ -144,7 +149,7 @@ class _Works:
 
     def _groups(self, job: PlannedJob) -> int:
         share = job.spec["share"]
-        return {"everyone": 1, "persona": len(self._counts)}.get(share) or self._clusters(job)
+        return {"everyone": 1, "persona": len(self._personas(job))}.get(share) or self._clusters(job)
 
     def _clusters(self, job: PlannedJob) -> int:
         """As many as are asked for, or a guess: how many there are shows when they are found."""
@@ -161,7 +166,7 @@ class _Works:
 
     def _weights(self, job: PlannedJob) -> float | None:
         """How many weights each adapter of its own has, or of what it serves with."""
-        if job.kind in ("train", "meta"):
+        if _does(job) in ("train", "meta"):
             return self._learned.get(learned_key(job.spec)) or self._by_shape(job.spec)
         below = self._below(job)
         each = self._weights(below) if below else None
@@ -189,9 +194,9 @@ class _Works:
     # ---------------------------------------------------------------- what is left on disk
 
     def _bytes(self, job: PlannedJob) -> int | None:
-        n = len(self._counts)
-        if job.kind == "evaluate":
-            return round(sum(_predictions(one.parts[job.spec["split"]]) for one in self._counts.values()))
+        n = len(self._personas(job))
+        if _does(job) == "evaluate":
+            return round(sum(_predictions(one.parts[job.spec["split"]]) for one in self._personas(job)))
         if job.kind == "augment":
             return round(self._amount(job) * self._dialogue_bytes)
         if job.kind not in ("train", "meta", "merge"):
@@ -211,6 +216,11 @@ class _Works:
     def _dialogue_bytes(self) -> float:
         train = [one.parts["train"] for one in self._counts.values()]
         return fmean(part.bytes / len(part.lengths) for part in train)
+
+
+def _does(job: PlannedJob) -> str:
+    """The kind of job that it is, or that it joins the shards of."""
+    return str(job.spec.get("joins", job.kind))
 
 
 def _settings(spec: Mapping[str, Any]) -> int:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-
 from lab.methods.recipe import RecipeBook, read_book
-from lab.metrics.aggregate import aggregate
+from lab.methods.shard import in_shard
 from lab.metrics.similarity import cosine_similarity
-from lab.metrics.turns import TurnScores, score_turn
 from lab.models.answer import Row
 from lab.models.resident import Resident
 from lab.models.serve import generate, nll
 from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
+from lab.report.scoring import persona_scores
 from lab.tasks import remote, warm
 from lab.tasks.answers import SHARE_OF_ANSWERS, Answers, Turn
 from lab.tasks.context import JobContext, JobStopped
@@ -21,12 +18,14 @@ from lab.tasks.gating import Gating
 from lab.tasks.material import Material, material
 from lab.tasks.messages import Done, Progress
 from lab.tasks.prompting import Prompter
+from lab.tasks.shards import keep_result
 
 
 def run(context: JobContext) -> Done:
-    """Answer, score, and keep every prediction for reading."""
+    """Answer, score, and keep every prediction for reading; a shard leaves the scores to its join."""
     given = material(context)
-    book = read_book(context.needed("book"))
+    personas, book = in_shard(given.personas, context.spec), read_book(context.needed("book"))
+    book = {persona: book[persona] for persona in personas if persona in book}
     prompter = Prompter(context, given)
     turns = _turns(given, prompter, Gating(context, prompter), book, context.spec["split"])
     answers = Answers(context, turns)
@@ -38,12 +37,13 @@ def run(context: JobContext) -> Done:
     write_predictions(context.folder, predictions)
     result = {
         "turns": len(turns),
-        "personas": len(given.personas),
+        "personas": len(personas),
         "answer_seconds": answers.seconds,
         "seconds_per_answer": answers.seconds / max(len(turns), 1),
     }
     context.log(f"{len(turns)} answers in {answers.seconds:.1f} s")
-    return Done("", result, _persona_scores(predictions))
+    keep_result(context, result)
+    return Done("", result, () if "shard" in context.spec else persona_scores(predictions))
 
 
 def _turns(given: Material, prompter: Prompter, gating: Gating, book: RecipeBook, part: str) -> list[Turn]:
@@ -141,18 +141,3 @@ def _likelihood(context: JobContext, book: RecipeBook, turns: list[Turn]) -> dic
         for (_, dialogue), found in zip(dialogues, scored, strict=True)
         for turn in found
     }
-
-
-def _persona_scores(predictions: Iterable[Prediction]) -> list[tuple[str, str, str, float, int]]:
-    """(persona, task type, metric, value, n); task type "" is over all of them."""
-    groups: dict[tuple[str, str], list[TurnScores]] = defaultdict(list)
-    for row in predictions:
-        turn = score_turn(row.reference, row.prediction, similarity=row.similarity, nll=row.nll, n_tokens=row.n_tokens)
-        groups[row.persona_id, ""].append(turn)
-        if row.task_type:
-            groups[row.persona_id, row.task_type].append(turn)
-    return [
-        (persona, task_type, metric, value.value, value.n)
-        for (persona, task_type), turns in groups.items()
-        for metric, value in aggregate(turns).items()
-    ]

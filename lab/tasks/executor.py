@@ -49,6 +49,7 @@ KINDS = {
     "adopt": "lab.tasks.adopt",
     "fit": "lab.tasks.fit",
     "evaluate": "lab.tasks.evaluate",
+    "join": "lab.tasks.join",
     "chat": "lab.tasks.chat",
 }
 

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.db.queries import list_workers
 from lab.db.rates import Measured, measured
 from lab.methods.counts import count
 from lab.methods.estimate import Estimate, estimate, learned_weights
@@ -14,9 +13,8 @@ from lab.methods.rates import Place, Rates, kind_of_device
 from lab.methods.work import works
 from lab.settings import load_settings
 from lab.tasks.base_config import base_shape
-from lab.tasks.devices import find_devices
+from lab.tasks.devices import live_devices
 from lab.tasks.submit import Prepared
-from lab.tasks.sweep import reap_local_dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Preview:
 
 def preview(prepared: Prepared) -> Preview:
     """Estimate a study that is planned."""
-    devices = _devices()
+    devices = live_devices()
     base, ran = prepared.spec.base, measured([job.kind for job in prepared.jobs])
     shape = base_shape(base)
     place = Place(base, shape.parameters if shape else None, kind_of_device(devices[0]))
@@ -40,13 +38,6 @@ def preview(prepared: Prepared) -> Preview:
     rates = Rates(ran, place, _weights(ran))
     found = estimate(prepared.jobs, work, rates, prepared.reused, len(devices))
     return Preview(prepared, found, devices, shutil.disk_usage(load_settings().artifacts).free)
-
-
-def _devices() -> tuple[str, ...]:
-    """Those of the workers that are alive, or of the one that would be started here."""
-    reap_local_dead()
-    alive = [device for worker in list_workers() for device in worker.devices]
-    return tuple(alive or find_devices(load_settings()))
 
 
 def _weights(ran: Sequence[Measured]) -> dict[str, float]:

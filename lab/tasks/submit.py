@@ -15,21 +15,24 @@ from lab.data.store import keep, locate
 from lab.data.types import Dataset as DialogueData
 from lab.data.types import digest
 from lab.db.queries import StudyRow, get_study
-from lab.db.reuse import forget, succeeded
+from lab.db.reuse import forget, specs, succeeded
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
 from lab.errors import LabError
 from lab.methods.extend import inherited
 from lab.methods.histories import short_histories
 from lab.methods.plan import PlannedJob, plan
+from lab.methods.shard import shard, shards_of
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_content
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.remote import StoreError
 from lab.tasks.base_identity import fingerprint, located
+from lab.tasks.devices import live_devices
 from lab.tasks.extended import check_shared, extended
 from lab.tasks.manifest import verify_artifact
+from lab.tasks.versions import check_version
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,20 @@ def prepare(file: Path | None, overrides: dict[str, Any], persona_id: str | None
     warnings = short_histories(spec, {persona: len(one.train) for persona, one in split.personas.items()})
     weights = fingerprint(spec.base)
     jobs = older.plan(spec, dataset.digest, weights) if older else plan(spec, dataset.digest, weights)
-    reused, lost = _there([job.key for job in jobs])
+    known = {key: shards_of(spec) for key, spec in specs([job.key for job in jobs]).items()}
+    jobs = shard(jobs, len(live_devices()), len(data.personas), known)
+    reused, lost = _there(jobs)
     check_shared(spec, jobs, reused)
     return Prepared(spec, dataset, data, split, jobs, reused, lost, tuple(warnings))
 
 
 def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
-    """Queue a study; returns it and the ids of its own jobs, parents first."""
+    """Queue a study; returns it and the ids of its own jobs, parents first.
+
+    Raises:
+        LabError: workers of another version are at work.
+    """
+    check_version()
     for job in prepared.lost:
         forget(job)
     spec = prepared.spec
@@ -92,16 +102,25 @@ def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
     return get_study(spec.name), [job for job, planned in zip(ids, prepared.jobs, strict=True) if planned.serves]
 
 
-def _there(keys: Sequence[str]) -> tuple[frozenset[str], tuple[int, ...]]:
-    """Of what was computed before, the keys of what is there as it was committed, and the ids of what is not."""
-    there, lost = set(), []
-    for job in succeeded(keys):
+def _there(jobs: Sequence[PlannedJob]) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Of what was computed before, the keys of what is there as it was committed, and the ids of what is not.
+
+    What was joined is there only with its shards, which have the adapters.
+    """
+    shards = {job.key: job.parents for job in jobs if job.kind == "join"}
+    there: set[str] = set()
+    lost = []
+    for job in succeeded([job.key for job in jobs]):  # parents first
         try:
             verify_artifact(job.artifact or "", job.manifest or "")
-            there.add(job.key)
+            whole = there.issuperset(shards.get(job.key, ()))
         except StoreError:
             raise
         except (LabError, OSError):
+            whole = False
+        if whole:
+            there.add(job.key)
+        else:
             lost.append(job.id or 0)
     return frozenset(there), tuple(lost)
 

@@ -13,6 +13,7 @@ from lab.tasks.context import JobContext
 from lab.tasks.manifest import CHECKPOINT_FOLDER
 from lab.tasks.messages import Done, Progress
 from lab.tasks.resume import resumed
+from lab.tasks.shards import keep_result
 from lab.tasks.train_config import train_config
 from lab.tasks.train_groups import GroupsOf
 from lab.tasks.train_shelf import Shelf
@@ -44,7 +45,10 @@ def run(context: JobContext) -> Done:
         )
 
     summary = resumed(context, train)
-    shelf.check(context.log)
+    if "shard" in spec:
+        shelf.tell(context.log)  # whether anything was learned is seen when all shards are there
+    else:
+        shelf.check(context.log)
     tried = shelf.choose(list(groups_of.members), [group.name for group in own if group.val], sweep) if sweep else []
     if tried:
         context.progress(Progress(val_loss=tried[0].val_loss))  # of what is kept, not of all that was tried
@@ -55,16 +59,15 @@ def run(context: JobContext) -> Done:
         f"trained {summary.groups} group(s) on {summary.tokens:,} tokens in {summary.seconds:.1f} s, "
         f"{summary.tokens_per_second:,.0f} tokens/s, padding {summary.padding:.1%}"
     )
-    return Done(
-        "",
-        {
-            "train_seconds": summary.seconds,
-            "tokens": summary.tokens,
-            "tokens_per_second": summary.tokens_per_second,
-            "padding": summary.padding,
-            "parameters": parameters,
-            "groups": summary.groups,
-            "initial_digest": summary.init_digest,
-            "sweep": [asdict(one) | {"val_loss": one.finite} for one in tried],
-        },
-    )
+    result = {
+        "train_seconds": summary.seconds,
+        "tokens": summary.tokens,
+        "tokens_per_second": summary.tokens_per_second,
+        "padding": summary.padding,
+        "parameters": parameters,
+        "groups": summary.groups,
+        "initial_digest": summary.init_digest,
+        "sweep": [asdict(one) | {"val_loss": one.finite} for one in tried],
+    }
+    keep_result(context, result | {"diverged": shelf.diverged})
+    return Done("", result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.errors import LabError
 from lab.methods.declare import Constrain, Lora, Multitask
 from lab.methods.labels import Labels
+from lab.methods.shard import in_shard
 from lab.models.base import BaseModel
 from lab.models.heads import HeadConfig, HeadsConfig
 from lab.models.lora import Adapter, LoraConfig, named_targets
@@ -27,7 +28,8 @@ from lab.tasks.train_shelf import EVERYONE
 class GroupsOf:
     """What a job's spec and inputs say of its groups.
 
-    `members` are the personas of each group, `recipes` what each persona's recipe adds the learned to.
+    `members` are the personas of each group, `recipes` what each persona's recipe adds the learned to. A shard has some
+    of the groups; whatever is learned about all personas, such as the labels of heads, is the same for every shard.
     """
 
     def __init__(self, context: JobContext, base: BaseModel) -> None:
@@ -86,7 +88,7 @@ class GroupsOf:
         if share == "cluster":
             found = read_clusters(self._context.needed("clusters")).members()
             return {f"cluster {number}": personas for number, personas in found.items()}
-        return {persona: [persona] for persona in personas}
+        return {persona: [persona] for persona in in_shard(personas, self._context.spec)}
 
     def _labels_of_turns(self) -> Labels | None:
         if "multitask" not in self._context.spec:

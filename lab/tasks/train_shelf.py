@@ -71,8 +71,16 @@ class Shelf:
 
     def check(self, log: Callable[[str], None]) -> None:
         """Refuse a training in which nothing was learned; name the groups whose loss was no number in the end."""
-        if len(self._diverged) == len(self._kept):
-            raise LabError("the training diverged: its loss is not a number any more; lower learning_rate.")
+        check_learned(self.diverged, len(self._kept))
+        self.tell(log)
+
+    @property
+    def diverged(self) -> int:
+        """How many groups' loss was no number in the end."""
+        return len(self._diverged)
+
+    def tell(self, log: Callable[[str], None]) -> None:
+        """Name these groups."""
         for name in self._diverged:
             log(f"{name} diverged: its loss is not a number any more; what is kept is the best on val before that")
 
@@ -111,3 +119,13 @@ class Shelf:
             yield AdapterRef(shown, self._context.relative(folder), digest)
         for folder, digest in kept.own[place : place + 1]:
             yield AdapterRef(f"{method}/{persona}", self._context.relative(folder), digest)
+
+
+def check_learned(diverged: int, groups: int) -> None:
+    """Refuse a training in which nothing was learned.
+
+    Raises:
+        LabError: the loss of every group was no number in the end.
+    """
+    if diverged == groups:
+        raise LabError("the training diverged: its loss is not a number any more; lower learning_rate.")

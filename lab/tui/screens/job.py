@@ -69,7 +69,7 @@ class JobScreen(CurveScreen["JobView"]):
         """Show what was read."""
         detail = view.detail
         job = detail.row
-        title = f" {job.id} {job.kind} {one_line(job.method)}  {job.state}  "
+        title = f" {job.id} {job.kind} {one_line(job.whose)}  {job.state}  "
         self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         panel = self.query_one("#about", Lines)
         panel.styles.height = len(about(detail, panel.cells))

@@ -185,7 +185,7 @@ class JobsScreen(CurveScreen["JobsView"]):
             self._do("cancel", job)
             return
         self.bar.ask(
-            f"Cancel job {job.id} {job.kind} {job.method}, {job.progress:.0%} done?",
+            f"Cancel job {job.id} {job.kind} {job.whose}, {job.progress:.0%} done?",
             {"y": partial(self._do, "cancel", job)},
             "y cancel it · any other key: go on",
         )

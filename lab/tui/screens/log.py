@@ -62,7 +62,7 @@ class LogScreen(LabScreen["LogView"]):
         """Show what was read."""
         detail, lines = view
         job = detail.row
-        title = f" {job.id} {job.kind} {one_line(job.method)}  {job.state}  "
+        title = f" {job.id} {job.kind} {one_line(job.whose)}  {job.state}  "
         self.query_one("#log-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         log = self.query_one(Log)
         log.tell(job.id, lines)

@@ -79,7 +79,7 @@ class JobDetailPane(Horizontal):
 def curve_title(view: JobView, cells: int) -> Line:
     """Which job, how low its losses are and whose they are; a long group's name is cut in its middle."""
     job = view.detail.row
-    name: Line = ((f"{job.id} {job.kind} {one_line(job.method)}", "strong"),)
+    name: Line = ((f"{job.id} {job.kind} {one_line(job.whose)}", "strong"),)
     losses = list(_losses(view))
     note: Line = ((one_line(job.note), "dim"),)
     if not losses:

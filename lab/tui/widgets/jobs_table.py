@@ -91,7 +91,7 @@ def _place(job: JobRow) -> tuple[int, float, int]:
 
 def _said(job: JobRow) -> str:
     studies = " ".join(job.studies)
-    return f"{job.id} {job.kind} {job.method} {job.state} {job.device} {job.owner} {job.error} {studies}".lower()
+    return f"{job.id} {job.kind} {job.whose} {job.state} {job.device} {job.owner} {job.error} {studies}".lower()
 
 
 def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
@@ -101,7 +101,7 @@ def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
     return [
         Column("id", 4, text(lambda job: str(job.id), "dim"), right=True, stays=True),
         Column("kind", 8, text(lambda job: job.kind), stays=True),
-        Column("method", 12, text(lambda job: job.method, "strong"), grows=True, stays=True),
+        Column("method", 12, text(lambda job: job.whose, "strong"), grows=True, stays=True),
         Column("state", 10, _state),
         Column("progress", 12, _progress),
         Column("eta", 6, text(_eta), right=True, rank=1),
