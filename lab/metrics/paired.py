@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean, stdev
 
@@ -95,13 +95,24 @@ def family(
     sides = {pair: _sides(*pair, methods) for pair in dict.fromkeys(pairs)}
     shared = [pair for pair, (one, other) in sides.items() if one.keys() & other.keys()]
     found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed)
-    by_pair = {f"{number}": one for number, one in enumerate(found)}
-    t_p = holm({number: one.t_p for number, one in by_pair.items()})
-    wilcoxon_p = holm({number: one.wilcoxon_p for number, one in by_pair.items()})
-    return tuple(
-        Against(*pair, by_pair[number], t_p[number], wilcoxon_p[number], _differences(*pair, methods), higher_is_better)
-        for number, pair in zip(by_pair, shared, strict=True)
+    (corrected,) = as_one_family(
+        [
+            [
+                Against(*pair, one, one.t_p, one.wilcoxon_p, _differences(*pair, methods), higher_is_better)
+                for pair, one in zip(shared, found, strict=True)
+            ]
+        ]
     )
+    return corrected
+
+
+def as_one_family(families: Sequence[Sequence[Against]]) -> list[tuple[Against, ...]]:
+    """The same comparisons, their p values corrected for all of them together."""
+    everything = {f"{f} {n}": one for f, some in enumerate(families) for n, one in enumerate(some)}
+    t_p = holm({key: one.comparison.t_p for key, one in everything.items()})
+    wilcoxon_p = holm({key: one.comparison.wilcoxon_p for key, one in everything.items()})
+    told = {key: replace(one, p_holm=t_p[key], wilcoxon_p_holm=wilcoxon_p[key]) for key, one in everything.items()}
+    return [tuple(told[f"{f} {n}"] for n in range(len(some))) for f, some in enumerate(families)]
 
 
 def _sides(method: str, other: str, methods: Mapping[str, Runs]) -> tuple[dict[str, float], dict[str, float]]:

@@ -1,0 +1,258 @@
+"""Scores from anywhere: a CSV file with a line for each score of a persona under a method.
+
+Columns `method` and `persona_id`; `split` (val or test; test if left out), `seed`, `task_type` and `dialogue_id` where
+there are such; every other column is a metric. An empty cell of a metric says that it is undefined there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from lab.data.faults import Faults
+from lab.errors import LabError
+from lab.metrics.paired import Runs
+
+SPLITS = ("val", "test")
+_NEEDED = ("method", "persona_id")
+_KNOWN = (*_NEEDED, "split", "seed", "task_type", "dialogue_id")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LARGEST = 1e100  # of a number: sums of squares stay finite
+_LONGEST = 200  # characters of a name
+_CELL = 100_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """One line of the file."""
+
+    line: int
+    method: str
+    persona_id: str
+    split: str
+    seed: int
+    task_type: str  # "": all, or not said
+    dialogue_id: str  # "": over all of the persona's dialogues
+    values: Mapping[str, float]  # metric → value, where it is defined
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """A file that holds what it should."""
+
+    file: Path
+    metrics: tuple[str, ...]
+    rows: tuple[ScoreLine, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """In the order of the file."""
+        return tuple(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def task_types(self) -> tuple[str, ...]:
+        """By name."""
+        return tuple(sorted({row.task_type for row in self.rows if row.task_type}))
+
+    def has(self, split: str) -> bool:
+        """Whether there are scores of this split."""
+        return any(row.split == split for row in self.rows)
+
+    def runs(self, metric: str, split: str, task_type: str = "") -> dict[str, Runs]:
+        """Method → seed → persona → score, the mean of its lines; of one task type, or over all.
+
+        Over all are the lines without a task type, unless lines are of single dialogues or none is without one.
+        """
+        rows = [row for row in self.rows if row.split == split and metric in row.values]
+        if task_type:
+            rows = [row for row in rows if row.task_type == task_type]
+        elif not any(row.dialogue_id for row in rows):
+            rows = [row for row in rows if not row.task_type] or rows
+        found: dict[str, dict[int, dict[str, list[float]]]] = {}
+        for row in rows:
+            scores = found.setdefault(row.method, {}).setdefault(row.seed, {})
+            scores.setdefault(row.persona_id, []).append(row.values[metric])
+        return {
+            method: {seed: {one: fmean(values) for one, values in run.items()} for seed, run in runs.items()}
+            for method, runs in found.items()
+        }
+
+    def dialogues(self, metric: str, split: str) -> dict[str, dict[str, dict[tuple[str, int], float]]]:
+        """Method → persona → (dialogue, seed) → score; empty where lines are not of single dialogues."""
+        found: dict[str, dict[str, dict[tuple[str, int], float]]] = {}
+        for row in self.rows:
+            if row.split == split and row.dialogue_id and metric in row.values:
+                persona = found.setdefault(row.method, {}).setdefault(row.persona_id, {})
+                persona[row.dialogue_id, row.seed] = row.values[metric]
+        return found
+
+
+def read_scores(file: Path, metric: str | None = None) -> ScoreTable:
+    """Read a file of scores, of one metric if named.
+
+    Raises:
+        LabError: the file cannot be read.
+        DataError: it is not what it should be: every fault with its line.
+    """
+    faults = Faults()
+    text = _text(file, faults)
+    faults.raise_if_any()
+    lines = _Lines(file, text, faults, metric)
+    rows = tuple(lines.rows())
+    faults.raise_if_any()
+    _check_whole(file, rows, faults)
+    faults.raise_if_any()
+    return ScoreTable(file, lines.metrics, rows)
+
+
+def _text(file: Path, faults: Faults) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise LabError(f"{file}: this file of scores cannot be read ({error.strerror}); check the path.") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        faults.add(file, line, "this is not UTF-8 text; save the table as CSV in UTF-8")
+        return ""
+    if not text.strip():
+        faults.add(file, 1, "the file is empty; its first line names the columns, as in method,persona_id,my_metric")
+    return text
+
+
+class _Lines:
+    """The lines of a file as they are checked one by one."""
+
+    def __init__(self, file: Path, text: str, faults: Faults, metric: str | None) -> None:
+        self._file, self._faults, self._count = file, faults, 0
+        self._cells = self._parsed(text)
+        self._columns = next(self._cells, (1, []))[1]
+        self.metrics = self._metrics(metric)
+
+    def _parsed(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """(line, cells) of every line that is not empty."""
+        csv.field_size_limit(_CELL)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._faults.add(self._file, reader.line_num, f"this is not CSV ({error}); mend its quotes")
+                return
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip() for cell in cells]
+
+    def _metrics(self, wanted: str | None) -> tuple[str, ...]:
+        """The columns that hold metrics."""
+        columns = self._columns
+        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+            self._fault(1, "its columns are not divided by commas; save it as CSV with commas and decimal points")
+            return ()
+        for name in dict.fromkeys(columns):
+            if not name:
+                self._fault(1, "a column has no name; give it one or take it out")
+            elif columns.count(name) > 1:
+                self._fault(1, f"there are {columns.count(name)} columns '{name}'; keep one")
+        for name in _NEEDED:
+            if name not in columns:
+                self._fault(1, f"there is no column '{name}'; it has {', '.join(columns)}")
+        metrics = tuple(name for name in columns if name not in _KNOWN)
+        if wanted is not None and wanted not in metrics:
+            self._fault(1, f"there is no metric '{wanted}'; it has {', '.join(metrics) or 'none'}")
+        elif not metrics:
+            self._fault(1, f"there is no metric: no column beside {', '.join(columns)}; add one")
+        return (wanted,) if wanted is not None else metrics
+
+    def rows(self) -> Iterator[ScoreLine]:
+        """What the lines say; those at fault are noted and left out."""
+        if self._faults:
+            return
+        first: dict[tuple[object, ...], int] = {}
+        for line, cells in self._cells:
+            if len(cells) != len(self._columns):
+                self._fault(line, f"it has {len(cells)} cells, but there are {len(self._columns)} columns")
+                continue
+            row = self._row(line, dict(zip(self._columns, cells, strict=True)))
+            if row is None:
+                continue
+            of = (row.method, row.persona_id, row.split, row.seed, row.task_type, row.dialogue_id)
+            if of in first:
+                whose = f"persona '{row.persona_id}' under '{row.method}'"
+                self._fault(line, f"{whose} is there already, in line {first[of]}; keep one of them")
+            first.setdefault(of, line)
+            yield row
+        if not first and not self._faults:
+            self._fault(1, "there are no scores below the names of the columns")
+
+    def _row(self, line: int, cells: Mapping[str, str]) -> ScoreLine | None:
+        before = self._count
+        for name in _NEEDED:
+            self._check_name(line, name, cells[name])
+        split = cells.get("split") or "test"
+        if split not in SPLITS:
+            self._fault(line, f"split is '{split}'; write val or test")
+        seed = cells.get("seed") or "0"
+        if not seed.isascii() or not seed.isdigit() or len(seed) > 18:
+            self._fault(line, f"seed is '{seed}'; write a whole number")
+        values = {name: self._number(line, name, cells[name]) for name in self.metrics if cells[name]}
+        if self._count > before:
+            return None
+        kind = cells.get("task_type", "")
+        return ScoreLine(
+            line,
+            cells["method"],
+            cells["persona_id"],
+            split,
+            int(seed),
+            "" if kind == "all" else kind,
+            cells.get("dialogue_id", ""),
+            values,
+        )
+
+    def _check_name(self, line: int, column: str, name: str) -> None:
+        if not name:
+            self._fault(line, f"{column} is empty")
+        elif len(name) > _LONGEST:
+            self._fault(line, f"{column} has {len(name)} characters; {_LONGEST} are the most")
+
+    def _number(self, line: int, column: str, cell: str) -> float:
+        hint = "leave the cell empty where it is undefined, or name another metric with --metric"
+        if not _NUMBER.fullmatch(cell):
+            self._fault(line, f"{column} is '{cell[:40]}', which is no number; {hint}")
+            return 0.0
+        value = float(cell)
+        if abs(value) > _LARGEST:
+            self._fault(line, f"{column} is '{cell[:40]}', which is too large; {hint}")
+            return 0.0
+        return value
+
+    def _fault(self, line: int, text: str) -> None:
+        self._count += 1
+        self._faults.add(self._file, line, text)
+
+
+def _check_whole(file: Path, rows: Iterable[ScoreLine], faults: Faults) -> None:
+    """Comparisons are paired: what one persona has under one method, it has under all."""
+    first: dict[str, dict[str, dict[str, int]]] = {}  # split → method → persona → line
+    for row in rows:
+        first.setdefault(row.split, {}).setdefault(row.method, {}).setdefault(row.persona_id, row.line)
+    if "test" not in first:
+        faults.add(file, 1, "all scores are of val; what is found on val has to be judged on test: add its scores")
+        return
+    for split, methods in first.items():
+        if len(methods) < 2:
+            (name,) = methods
+            faults.add(file, 1, f"'{name}' is the only method with {split} scores; a comparison needs two")
+        everybody = {persona: line for personas in reversed(methods.values()) for persona, line in personas.items()}
+        for name, personas in methods.items():
+            for persona in sorted(everybody.keys() - personas.keys()):
+                says = f"persona '{persona}' has {split} scores here, but none under '{name}'"
+                faults.add(file, everybody[persona], f"{says}; add them, or leave the persona out")

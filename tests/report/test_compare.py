@@ -1,0 +1,188 @@
+"""Scores from anywhere get the statistics of the lab, and a router that is not fooled by noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from scipy import stats
+
+from lab.errors import LabError
+from lab.report.compare import Comparisons, as_json, compare_file
+
+PERSONAS = [f"p{number:02d}" for number in range(40)]
+METHODS = ("unified", "hybrid", "persona")
+Gain = Callable[[str, int], float]
+
+
+def write(
+    file: Path,
+    gain: Gain = lambda method, persona: 0.0,
+    *,
+    splits: tuple[str, ...] = ("test",),
+    dialogues: int = 0,
+    seeds: int = 1,
+    rng: np.random.Generator | None = None,
+) -> Path:
+    """Scores around 0.8 with the gains of (method, persona's number); lines of single dialogues if there are any."""
+    rng = rng or np.random.default_rng(0)
+    lines = ["method,persona_id,split,seed,dialogue_id,embedding_similarity,length"]
+    for split in splits:
+        for number, persona in enumerate(PERSONAS):
+            for method in METHODS:
+                for seed in range(seeds):
+                    for dialogue in range(dialogues or 1):
+                        name = f"{split}{dialogue}" if dialogues else ""
+                        score = 0.8 + gain(method, number) + 0.04 * rng.normal()
+                        lines.append(f"{method},{persona},{split},{seed},{name},{score:.6f},{rng.normal():.3f}")
+    file.write_text("\n".join(lines))
+    return file
+
+
+def hybrid_helps(method: str, persona: int) -> float:
+    return 0.05 if method == "hybrid" else 0.0
+
+
+def only_some_gain(method: str, persona: int) -> float:
+    """The hybrid is better for every fourth persona, and worse for the others."""
+    return (0.1 if persona % 4 == 0 else -0.1) if method == "hybrid" else 0.0
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Comparisons:
+    return compare_file(write(tmp_path / "s.csv", hybrid_helps, splits=("val", "test"), seeds=2))
+
+
+def test_the_statistics_are_scipys(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", hybrid_helps)
+    rows = [line.split(",") for line in file.read_text().splitlines()[1:]]
+    by = {name: np.array([float(row[5]) for row in rows if row[0] == name]) for name in METHODS}
+    found = compare_file(file)
+    for one in found.versus:
+        t = stats.ttest_rel(by[one.method], by["unified"])
+        assert (one.comparison.t, one.comparison.t_p) == pytest.approx((t.statistic, t.pvalue))
+        assert one.comparison.wilcoxon_p == pytest.approx(stats.wilcoxon(by[one.method] - by["unified"]).pvalue)
+        interval = stats.bootstrap((by[one.method] - by["unified"],), np.mean, rng=np.random.default_rng(1))
+        low, high = interval.confidence_interval
+        assert one.comparison.interval is not None
+        mine = (one.comparison.interval.low, one.comparison.interval.high)
+        assert mine == pytest.approx((low, high), abs=0.05 * (high - low))
+    assert [one.gains for one in found.versus] == [True, False]
+
+
+def test_everything_that_a_report_says_of_a_study_is_said_of_a_file(found: Comparisons) -> None:
+    assert [method.name for method in found.methods] == list(METHODS)
+    assert found.methods[0].means.keys() == {"embedding_similarity", "length"}
+    assert found.versus[0].seeds is not None
+    assert len(found.pairs) == 3
+    assert found.ceiling is not None
+    assert {one.name: one.met for one in found.methods[1].criteria} == {
+        "improved": True, "mean": found.methods[1].summary.mean > 0.85, "worst": True, "p": True,
+    }  # fmt: skip
+    assert found.methods[0].criteria == ()
+
+
+def test_a_method_that_is_worse_misses_the_criterion_of_p_however_sure_that_is(tmp_path: Path) -> None:
+    found = compare_file(write(tmp_path / "s.csv", lambda method, _: -0.1 * (method == "hybrid")))
+    (p,) = (one for one in found.methods[1].criteria if one.name == "p")
+    assert found.versus[0].loses
+    assert (p.met, p.value) == (False, 1.0)
+
+
+def test_any_method_can_be_the_one_compared_with(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", hybrid_helps)
+    found = compare_file(file, other="hybrid")
+    assert [one.method for one in found.versus] == ["unified", "persona"]
+    assert all(one.loses for one in found.versus)
+    with pytest.raises(LabError, match="there is no method 'hybird'; did you mean 'hybrid'"):
+        compare_file(file, other="hybird")
+    file.write_text(file.read_text().replace("unified", "plain"))
+    with pytest.raises(LabError, match="there is no method 'unified' to compare with; name one of plain, hybrid"):
+        compare_file(file)
+
+
+def test_another_metric_can_be_compared_and_has_no_criteria(tmp_path: Path) -> None:
+    found = compare_file(write(tmp_path / "s.csv"), metric="length")
+    assert found.metric == "length"
+    assert all(method.criteria == () for method in found.methods)
+    assert "higher is taken to be better" in found.notes[0]
+
+
+def test_of_the_labs_own_metrics_it_is_known_which_way_is_better(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", hybrid_helps)
+    file.write_text(file.read_text().replace("embedding_similarity", "token_nll"))
+    found = compare_file(file, metric="token_nll")
+    assert not found.higher_is_better
+    assert found.versus[0].loses
+
+
+def test_without_val_there_is_no_router_and_the_oracle_is_called_a_ceiling(tmp_path: Path) -> None:
+    found = compare_file(write(tmp_path / "s.csv"))
+    assert found.router is None
+    assert found.ceiling is not None
+    assert found.ceiling.oracle_gain > 0.02, "on noise alone"
+    assert any("the oracle is a ceiling, not a result" in note for note in found.notes)
+
+
+def test_a_router_without_single_dialogues_serves_all_alike_by_what_val_is_sure_of(found: Comparisons) -> None:
+    assert found.router is not None
+    assert dict(found.router.chosen) == {"unified": 0, "hybrid": 40, "persona": 0}
+    assert found.router.versus.gains
+    assert "dialogue_id" in found.router.note
+
+
+def test_a_router_with_single_dialogues_tells_personas_apart(tmp_path: Path) -> None:
+    found = compare_file(write(tmp_path / "s.csv", only_some_gain, splits=("val", "test"), dialogues=8))
+    assert found.router is not None
+    moved = {persona for persona, method in found.router.choices.items() if method == "hybrid"}
+    assert moved == set(PERSONAS[::4])
+    assert found.router.versus.gains
+    assert found.versus[0].loses, "the hybrid for everybody is worse"
+
+
+@pytest.mark.parametrize("dialogues", [0, 5])
+def test_on_noise_the_router_claims_no_gain_where_the_published_procedure_does(tmp_path: Path, dialogues: int) -> None:
+    rng = np.random.default_rng(dialogues)
+    claimed = 0
+    for _ in range(20):
+        found = compare_file(write(tmp_path / "s.csv", splits=("val", "test"), dialogues=dialogues, rng=rng))
+        assert found.router is not None
+        assert found.ceiling is not None
+        claimed += found.router.versus.gains
+        assert found.ceiling.published_gain > 0.005
+    assert claimed <= 3
+
+
+def test_where_test_contradicts_val_the_router_is_judged_by_test(tmp_path: Path) -> None:
+    """It may only be wrong honestly: what it chose on val stands, and test says what that was worth."""
+    file = write(tmp_path / "s.csv", hybrid_helps, splits=("val",))
+    worse = write(tmp_path / "t.csv", lambda method, _: -0.05 * (method == "hybrid"))
+    file.write_text(file.read_text() + "\n" + "\n".join(worse.read_text().splitlines()[1:]))
+    found = compare_file(file)
+    assert found.router is not None
+    assert found.router.chosen["hybrid"] == 40
+    assert found.router.versus.loses
+
+
+def test_task_types_are_one_family(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    lines = ["method,persona_id,task_type,embedding_similarity"]
+    for kind in ("simple", "multi-device"):
+        for method in METHODS:
+            gain = 0.1 * (kind == "simple" and method == "hybrid")
+            lines += [f"{method},{p},{kind},{0.7 + gain + 0.04 * rng.normal():.4f}" for p in PERSONAS]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    found = compare_file(tmp_path / "s.csv")
+    assert [one.task_type for one in found.task_types] == ["multi-device", "simple"]
+    everything = [one for kind in found.task_types for one in kind.versus]
+    smallest = min(everything, key=lambda one: one.comparison.t_p)
+    assert (smallest.method, smallest.p_holm) == ("hybrid", pytest.approx(4 * smallest.comparison.t_p))
+
+
+def test_it_is_all_there_as_json(found: Comparisons) -> None:
+    told = orjson.loads(orjson.dumps(as_json(found)))
+    assert {"metric", "methods", "versus", "pairs", "task_types", "router", "ceiling", "notes"} <= told.keys()
+    assert {"p_holm", "wilcoxon_p_holm", "comparison", "seeds"} <= told["versus"][0].keys()
