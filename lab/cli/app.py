@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import bench, chat, data, export, jobs, machine, methods, persona, results, run, workers
+from lab.cli import bench, chat, compare, data, export, jobs, machine, methods, persona, results, run, workers
 
 app = typer.Typer(
     name="lab",
@@ -26,6 +26,7 @@ app.command()(jobs.logs)
 app.command()(jobs.cancel)
 app.command()(jobs.retry)
 app.command(name="results")(results.results)
+app.command(name="compare")(compare.compare)
 app.command(name="chat")(chat.chat)
 app.command(name="export")(export.export)
 app.command(name="bench")(bench.bench)
