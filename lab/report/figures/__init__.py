@@ -1,0 +1,1 @@
+"""Figures of a report: plain values in, a Matplotlib figure out; one kind a file."""
