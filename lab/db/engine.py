@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -20,16 +21,29 @@ from lab.settings import load_settings
 # No call waits longer than this for a locked or silent database: a worker has to notice well before its
 # lease runs out (30 s by default).
 _PATIENCE_SECONDS = 10
-_POSTGRES = {
-    "connect_timeout": _PATIENCE_SECONDS,
-    # A server that vanished without a word is noticed by the kernel, not after its default of many minutes.
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 1000 * _PATIENCE_SECONDS,
-    # A frozen client in the middle of a transaction loses its row locks.
-    "options": f"-c lock_timeout={_PATIENCE_SECONDS}s -c idle_in_transaction_session_timeout={_PATIENCE_SECONDS}s",
-}
+
+
+def _patience() -> float:
+    """No call waits longer for a locked or silent database, in seconds.
+
+    A worker gives its job up when half a lease went by in silence: it has to notice well before the other half has.
+    """
+    return min(_PATIENCE_SECONDS, load_settings().lease_seconds / 3)
+
+
+def _postgres() -> dict[str, Any]:
+    """What libpq is told of a connection."""
+    seconds, milliseconds = math.ceil(_patience()), round(1000 * _patience())
+    return {
+        "connect_timeout": seconds,
+        # A server that vanished without a word is noticed by the kernel, not after its default of many minutes.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": milliseconds,
+        # A frozen client in the middle of a transaction loses its row locks.
+        "options": f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
+    }
 
 
 class DatabaseError(LabError):
@@ -53,7 +67,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE_SECONDS}")
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * _patience())}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -92,7 +106,7 @@ def make_engine(url: str) -> Engine:
         json_serializer=_dumps,
         json_deserializer=_loads,
         pool_pre_ping=True,
-        connect_args=_POSTGRES,
+        connect_args=_postgres(),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Insert, Update
+from sqlalchemy import ColumnElement, CursorResult, Insert, Update, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
@@ -179,11 +179,18 @@ def beat(lease: Lease, values: dict[str, Any] | None = None) -> Pulse:
         return Pulse(held=True, cancel=cancel)
 
 
-def record(lease: Lease, metrics: Sequence[RunMetric] = (), logs: Sequence[str] = ()) -> bool:
-    """Write curve points and log lines, if the lease still holds; a point written before is replaced."""
+def record(lease: Lease, metrics: Sequence[RunMetric] = (), logs: Sequence[str] = (), said: int | None = None) -> bool:
+    """Write curve points and log lines, if the lease still holds; a point written before is replaced.
+
+    A database that breaks off may have written all of it and not been heard. So that lines are not there twice, `said`
+    is how many of this attempt are known to be there; where there are more, these are the first of `logs`.
+    """
     with writing() as session:
         if not _touch(session, lease):
             return False
+        if logs and said is not None:
+            mine = select(func.count()).where(JobLog.job == lease.job, JobLog.attempt == lease.attempt)
+            logs = logs[max(0, session.exec(mine).one() - said) :]
         latest = {(metric.series, metric.group, metric.step): metric.model_dump() for metric in metrics}
         if latest:
             session.connection().execute(_upsert(session, RunMetric, "value"), list(latest.values()))
@@ -305,6 +312,20 @@ def cancelled(lease: Lease) -> bool:
             return False
         leave(session, job, State.CANCELLED)
         return True
+
+def give_back(queue: str, owner: str, device: str, note: str) -> None:
+    """READY again, or CANCELLED, with all that the table says is run there, though nothing is.
+
+    Those are jobs that were let go while the database was out of reach, and a claim that it made without being
+    heard.
+    """
+    with writing() as session:
+        there = select(Job).where(
+            Job.queue == queue, Job.state == State.RUNNING, Job.owner == owner, Job.device == device
+        )
+        for job in session.exec(there.order_by(col(Job.id)).with_for_update(key_share=True)):
+            leave(session, job, State.CANCELLED if job.cancel_requested else State.READY, note)
+
 
 
 def lose(lease: Lease, seen_beat: int | None = None) -> State | None:

@@ -69,6 +69,7 @@ class Attempt:
         self._told_to_stop: float | None = None
         self._killed_because: str | None = None
         self._succeeded = False
+        self._said = 0  # log lines
 
     def run(self, executor: ExecutorProcess) -> bool:
         """Carry the attempt to its end, whatever that is; True if the job succeeded.
@@ -140,6 +141,8 @@ class Attempt:
                 self._hand_back()
             case _:
                 self._take(event)
+                if isinstance(event, Checkpoint):
+                    executor.confirm_checkpoint()
                 return False
         return True
 
@@ -202,7 +205,7 @@ class Attempt:
             self._write(lambda: jobs.cancelled(self._lease))
 
     def _give_up(self, why: str) -> None:
-        self._write(lambda: jobs.record(self._lease, logs=[why]))
+        self._record([], [why])
         if self._told_to_stop is None:
             self._write(lambda: jobs.lose(self._lease))
         else:
@@ -240,7 +243,7 @@ class Attempt:
         buffer, self._buffer = self._buffer, _Buffer()
         self._last_flush = time.monotonic()
         if buffer.metrics or buffer.logs:
-            self._ours(self._write(lambda: jobs.record(self._lease, buffer.metrics, buffer.logs)))
+            self._ours(self._record(buffer.metrics, buffer.logs))
         answer = buffer.answer
         if answer is not None:
             self._ours(self._write(lambda: jobs.reply(self._lease, answer.text, answer.info)))
@@ -248,6 +251,11 @@ class Attempt:
             self._beat(buffer.values)
 
     def _beat(self, values: dict[str, Any]) -> None:
+    def _record(self, metrics: list[RunMetric], logs: list[str]) -> bool:
+        held = self._write(lambda: jobs.record(self._lease, metrics, logs, self._said))
+        self._said += len(logs)
+        return held
+
         pulse = self._write(lambda: jobs.beat(self._lease, values))
         self._ours(pulse.held)
         self._cancel = self._cancel or pulse.cancel

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
-from lab.tasks.messages import STOP, Assignment, Event, decode_event, encode_assignment, encode_tidy
+from lab.tasks.messages import KEPT, STOP, Assignment, Event, decode_event, encode_assignment, encode_tidy
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,10 @@ class ExecutorProcess:
     def stop_job(self) -> None:
         """Ask it to stop its job at the next safe point."""
         self._write(STOP)
+
+    def confirm_checkpoint(self) -> None:
+        """Tell it that its checkpoint is kept: it has waited, so that no more than one interval can be lost."""
+        self._write(KEPT)
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from redis.retry import Retry
 
 from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tasks.identity import start_of
 
 _START_SECONDS = 10.0
 _LONGEST_SOCKET_PATH = 100  # bytes; Linux allows 107, macOS 103
@@ -87,9 +89,11 @@ def start() -> None:
     with locked("queue"):
         if is_running():
             return
+        _end_silent()
         folder = load_settings().artifacts / "queue"
         folder.mkdir(parents=True, exist_ok=True)
         process = _launch(folder)
+        _process_file().write_text(f"{process.pid} {start_of(process.pid)}")
         deadline = time.monotonic() + _START_SECONDS
         while not is_running():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -118,11 +122,30 @@ def _launch(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
 
 
+def _process_file() -> Path:
+    """The process id of the server, and when that process started."""
+    return runtime_folder() / "queue.pid"
+
+
+def _end_silent() -> bool:
+    """End a server of this lab that does not answer: frozen, it would wake one day beside its successor."""
+    try:
+        pid, started = _process_file().read_text().split()
+    except (FileNotFoundError, ValueError):
+        return False
+    now = start_of(int(pid))
+    if now is None or str(now) != started:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), signal.SIGKILL)
+    return True
+
+
 def stop() -> bool:
     """Stop the server; False if none was running."""
     with locked("queue"):
         if not is_running():
-            return False
+            return _end_silent()
         with contextlib.suppress(redis.RedisError, OSError):
             _client().shutdown(nosave=True)
         return True

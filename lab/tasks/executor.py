@@ -32,7 +32,7 @@ from lab.store.checkpoints import tidy
 from lab.store.remote import StoreError
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.manifest import write_manifest
-from lab.tasks.messages import Assignment, Done, Event, Failed, Log, Stopped, encode_event
+from lab.tasks.messages import Assignment, Checkpoint, Done, Event, Failed, Log, Stopped, encode_event
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ class Executor:
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stop = threading.Event()
 
+        self._kept = threading.Semaphore(0)
     def serve(self) -> None:
         """Do assignments until the parent closes the pipe."""
         threading.Thread(target=self._listen, daemon=True).start()
@@ -91,6 +92,8 @@ class Executor:
             elif "tidy" in message:
                 self._work.put(partial(_tidy, *message["tidy"]))
             else:
+            elif "kept" in message:
+                self._kept.release()
                 self._stop.set()
         os._exit(0)  # the parent is gone; nothing of ours can be committed any more
 
@@ -105,6 +108,8 @@ class Executor:
             self._outgoing.write(line)
             self._outgoing.flush()
 
+        if isinstance(event, Checkpoint):
+            self._kept.acquire()
     def _do(self, assignment: Assignment) -> None:
         context = JobContext(assignment, self.emit, self._stop)
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from lab.db import jobs
 from lab.db.engine import DatabaseError
-from lab.db.jobs import Claim, Lease
+from lab.db.jobs import Claim
 from lab.settings import Settings
 from lab.tasks.attempt import Attempt, LeaseLostError
 from lab.tasks.child import EXECUTOR, ExecutorProcess
@@ -36,7 +36,7 @@ class Lane:
         self._on_success = on_success
         self._command = command
         self._executor: ExecutorProcess | None = None
-        self._dropped: Lease | None = None
+        self._owes = False  # whether the table may say that it runs a job that it does not run
         self._stopping = threading.Event()
         self._held = threading.Event()
         self._busy = threading.Lock()
@@ -46,13 +46,20 @@ class Lane:
         with self._busy:
             try:
                 while not self._stopping.is_set() and not self._held.is_set():
-                    self.return_dropped()
-                    claim = jobs.claim(self.queue, self._owner, self._device)
+                    self._give_back()
+                    claim = self._claim()
                     if claim is None:
                         return
                     self._carry_out(claim)
             except DatabaseError as error:  # the sweep rings again
                 logger.warning("%s", error)
+
+    def _claim(self) -> Claim | None:
+        """The best READY job; a database that breaks off may have made it ours all the same."""
+        self._owes = True
+        claim = jobs.claim(self.queue, self._owner, self._device)
+        self._owes = False
+        return claim
 
     def _carry_out(self, claim: Claim) -> None:
         attempt = Attempt(claim, self._device, self._settings, self._stopping.is_set)
@@ -61,10 +68,10 @@ class Lane:
             succeeded = attempt.run(self._warm())
         except LeaseLostError:
             logger.warning("job %s, attempt %s is no longer ours", claim.lease.job, claim.lease.attempt)
-            self._let_go(claim.lease)
+            self._let_go()
         except Exception as error:
             logger.exception("job %s, attempt %s", claim.lease.job, claim.lease.attempt)
-            self._let_go(claim.lease)
+            self._let_go()
             jobs.fail(claim.lease, f"its worker could not go on: {type(error).__name__}: {error}")
         if succeeded:
             self._on_success()
@@ -76,18 +83,24 @@ class Lane:
             self._executor = ExecutorProcess(self._command)
         return self._executor
 
-    def _let_go(self, lease: Lease) -> None:
+    def _let_go(self) -> None:
         self.close()  # it must not go on with a job that nobody watches
-        self._dropped = lease
+        self._owes = True
 
     def return_dropped(self) -> None:
-        """Give back what was let go while the database was out of reach; nothing if somebody else has it by now."""
-        lease = self._dropped
-        if lease is not None:
+        """Give back what was let go while the database was out of reach, unless the lane is at work."""
+        if self._busy.acquire(blocking=False):
+            try:
+                self._give_back()
+            finally:
+                self._busy.release()
+
+    def _give_back(self) -> None:
+        """Nothing if somebody else has it by now."""
+        if self._owes:
             note = "its worker could not reach the database; goes on from its checkpoint"
-            if not jobs.hand_back(lease, note):
-                jobs.cancelled(lease)
-            self._dropped = None
+            jobs.give_back(self.queue, self._owner, self._device, note)
+            self._owes = False
 
     # ------------------------------------------------------------ the end
 
@@ -104,7 +117,7 @@ class Lane:
 
     def is_idle(self) -> bool:
         """Whether it has nothing at hand, not even a job to be given back."""
-        return self.join(0.0) and self._dropped is None
+        return self.join(0.0) and not self._owes
 
     def stop(self) -> None:
         """Claim nothing more; the job at hand writes its checkpoint and goes back to READY."""

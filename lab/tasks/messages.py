@@ -170,3 +170,4 @@ def encode_tidy(job: int, attempt: int) -> bytes:
 
 
 STOP = b'{"stop": true}\n'  # finish the step, write a checkpoint, say Stopped
+KEPT = b'{"kept": true}\n'  # the database points to the checkpoint that was named

@@ -117,13 +117,20 @@ class Supervisor:
             return False
 
     def _look_after(self) -> None:
-        if not self._settings.redis_url and not embedded.is_running():
-            logger.warning("the embedded queue is gone; starting it again")
-            embedded.start()
+        self._have_a_queue()
         for lane in self._lanes:
             lane.return_dropped()
         self._sweep()
         self._chat.close_if_idle(self._settings.chat_idle_seconds)
+
+    def _have_a_queue(self) -> None:
+        if self._settings.redis_url or embedded.is_running():
+            return
+        logger.warning("the embedded queue is gone; starting it again")
+        try:
+            embedded.start()
+        except LabError as error:  # jobs are looked after without one too
+            logger.warning("%s", error)
 
     def _beat(self) -> None:
         draining = workers.beat(self._row.id, usage(), draining=self._draining)
