@@ -1,4 +1,7 @@
-"""A router over scores from anywhere: it chooses on val alone, and is judged on test, which chose nothing."""
+"""A router over scores from anywhere: it chooses on val alone, and is judged on test, which chose nothing.
+
+`lab.methods.route` is imported where it is used: it brings SciPy, and a command imports this module.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.methods.route import FEW_FOR_VAL, LEVEL, by_val
 from lab.metrics.paired import Against, Runs, family, over_seeds
 from lab.metrics.statistics import paired_tests
 
@@ -51,6 +53,8 @@ def route_on_val(
     sign = 1.0 if higher_is_better else -1.0
     personas = sorted({persona for run in test[default].values() for persona in run})
     if all(name in dialogues for name in among):
+        from lab.methods.route import by_val
+
         routing = by_val(personas, among, [_signed(dialogues[name], sign) for name in among])
         choices = {persona: choice.method for persona, choice in routing.choices.items()}
         note = routing.note
@@ -81,6 +85,8 @@ def _by_population(
 
     It is what `route.by_val` comes to where all spread between personas is taken for noise: a one-sided paired t-test.
     """
+    from lab.methods.route import FEW_FOR_VAL, LEVEL
+
     default, *candidates = (over_seeds(val[name]) for name in among)
     best, most = among[0], 0.0
     for name, one in zip(among[1:], candidates, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MODULES = ["actions", "aggregate", "intervals", "similarity", "statistics", "turns"]
+MODULES = ["actions", "aggregate", "curves", "intervals", "paired", "selection", "similarity", "statistics", "turns"]
 
 
 def test_importing_every_metric_imports_no_heavy_library() -> None:
