@@ -18,8 +18,6 @@ from sqlmodel import Session
 from lab.errors import LabError
 from lab.settings import load_settings
 
-# No call waits longer than this for a locked or silent database: a worker has to notice well before its
-# lease runs out (30 s by default).
 _PATIENCE_SECONDS = 10
 
 

@@ -304,15 +304,6 @@ def hand_back(lease: Lease, note: str) -> bool:
         return True
 
 
-def cancelled(lease: Lease) -> bool:
-    """The worker has seen the cancel request and stopped; False if the request was withdrawn."""
-    with writing() as session:
-        job = _held(session, lease)
-        if job is None or not job.cancel_requested:
-            return False
-        leave(session, job, State.CANCELLED)
-        return True
-
 def give_back(queue: str, owner: str, device: str, note: str) -> None:
     """READY again, or CANCELLED, with all that the table says is run there, though nothing is.
 
@@ -326,6 +317,15 @@ def give_back(queue: str, owner: str, device: str, note: str) -> None:
         for job in session.exec(there.order_by(col(Job.id)).with_for_update(key_share=True)):
             leave(session, job, State.CANCELLED if job.cancel_requested else State.READY, note)
 
+
+def cancelled(lease: Lease) -> bool:
+    """The worker has seen the cancel request and stopped; False if the request was withdrawn."""
+    with writing() as session:
+        job = _held(session, lease)
+        if job is None or not job.cancel_requested:
+            return False
+        leave(session, job, State.CANCELLED)
+        return True
 
 
 def lose(lease: Lease, seen_beat: int | None = None) -> State | None:

@@ -250,12 +250,12 @@ class Attempt:
         if buffer.values:
             self._beat(buffer.values)
 
-    def _beat(self, values: dict[str, Any]) -> None:
     def _record(self, metrics: list[RunMetric], logs: list[str]) -> bool:
         held = self._write(lambda: jobs.record(self._lease, metrics, logs, self._said))
         self._said += len(logs)
         return held
 
+    def _beat(self, values: dict[str, Any]) -> None:
         pulse = self._write(lambda: jobs.beat(self._lease, values))
         self._ours(pulse.held)
         self._cancel = self._cancel or pulse.cancel

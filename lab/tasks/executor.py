@@ -75,8 +75,8 @@ class Executor:
         self._write_lock = threading.Lock()
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stop = threading.Event()
-
         self._kept = threading.Semaphore(0)
+
     def serve(self) -> None:
         """Do assignments until the parent closes the pipe."""
         threading.Thread(target=self._listen, daemon=True).start()
@@ -91,9 +91,9 @@ class Executor:
                 self._work.put(partial(self._do, Assignment(**message["run"])))
             elif "tidy" in message:
                 self._work.put(partial(_tidy, *message["tidy"]))
-            else:
             elif "kept" in message:
                 self._kept.release()
+            else:
                 self._stop.set()
         os._exit(0)  # the parent is gone; nothing of ours can be committed any more
 
@@ -107,9 +107,9 @@ class Executor:
         with self._write_lock:
             self._outgoing.write(line)
             self._outgoing.flush()
-
         if isinstance(event, Checkpoint):
             self._kept.acquire()
+
     def _do(self, assignment: Assignment) -> None:
         context = JobContext(assignment, self.emit, self._stop)
         try:
