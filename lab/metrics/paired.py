@@ -61,7 +61,9 @@ class Against:
 
 def over_seeds(runs: Runs, among: Iterable[int] | None = None) -> dict[str, float]:
     """Persona → mean of its scores over the seeds that it has, of all or of those `among`."""
-    kept = runs.values() if among is None else [runs[seed] for seed in among]
+    kept = list(runs.values()) if among is None else [runs[seed] for seed in among]
+    if len(kept) == 1:
+        return dict(kept[0])
     personas = dict.fromkeys(persona for scores in kept for persona in scores)
     return {persona: fmean(scores[persona] for scores in kept if persona in scores) for persona in personas}
 
