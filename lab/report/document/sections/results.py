@@ -1,0 +1,210 @@
+"""Every method on the report's metric, on the others, by task type, in pairs and by seed."""
+
+from __future__ import annotations
+
+from lab.report.document.blocks import Block, Paragraph, Section, Table, columns
+from lab.report.document.sections.shared import Album, ranked, shortlist
+from lab.report.document.words import NOTHING, difference, label, number, p_value, share, signed, summary
+from lab.report.evidence import Evidence, MethodEvidence
+from lab.report.figures.bars import bars
+from lab.report.figures.scatter import scatter
+from lab.report.figures.violins import violins
+from lab.report.figures.winloss import winloss
+
+_VIOLINS, _SQUARES, _PAIRED = 20, 12, 7
+_OTHERS = (
+    "device_precision", "device_recall", "device_f1", "parameter_precision", "parameter_recall", "parameter_f1",
+    "numerical_precision", "numerical_precision_macro", "numerical_precision_as_published", "numerical_recall",
+    "token_nll", "length_ratio",
+)  # fmt: skip
+
+
+def results(evidence: Evidence, album: Album) -> Section:
+    """The main table, and its figures."""
+    metric, methods = label(evidence.metric), ranked(evidence)
+    rows = tuple(_row(one) for one in methods)
+    titles = (
+        "method", metric, "worst persona", "minus unified", "p (t)", "p (t, Holm)", "p (Wilcoxon, Holm)",
+        "effect size", "improved", "smallest detectable",
+    )  # fmt: skip
+    note = (
+        "In brackets 95% intervals over personas (BCa bootstrap; of shares Wilson's), each taken alone. p: two-sided "
+        "paired "
+        "tests over personas, Holm-corrected for all methods of this table. Effect size: Cohen's d of the paired "
+        "differences. "
+        "Improved: share of personas strictly better. Smallest detectable: true difference found with power 0.8 at "
+        "p < 0.05, uncorrected. Controls carry a †."
+    )
+    blocks: list[Block] = [Table(columns(*titles), rows, note), *_figures(evidence, methods, album)]
+    return Section("results", f"Results: {metric}", tuple(blocks))
+
+
+def _row(method: MethodEvidence) -> tuple[str, ...]:
+    worst = method.summary.worst
+    first = (_name(method), summary(method.summary), f"{number(worst.value)} ({worst.persona_id})")
+    if method.versus is None:
+        return (*first, *[NOTHING] * 7)
+    found = method.versus.comparison
+    tested = found.interval is not None
+    return (
+        *first,
+        difference(found),
+        p_value(found.t_p, tested=tested),
+        p_value(method.versus.p_holm, tested=tested),
+        p_value(method.versus.wilcoxon_p_holm, tested=tested),
+        signed(found.effect_size, 2),
+        share(found.improved)
+        + (
+            f" [{share(found.improved_interval.low)}, {share(found.improved_interval.high)}]"
+            if found.improved_interval
+            else ""
+        ),
+        number(found.detectable),
+    )
+
+
+def _name(method: MethodEvidence) -> str:
+    return f"{method.name} †" if method.is_control else method.name
+
+
+def _figures(evidence: Evidence, methods: list[MethodEvidence], album: Album) -> list[Block]:
+    metric = label(evidence.metric)
+    n = evidence.n_personas
+    found: list[Block] = [
+        album.add(
+            "bars",
+            bars(methods, metric),
+            f"Bars of the mean {metric} of {len(methods)} methods, and their differences from unified",
+            "Mean over personas from zero, and the paired difference from unified, which decides. Lines: 95% intervals "
+            "over personas. Colour: what the test says after Holm's correction.",
+        )
+    ]
+    few, note = shortlist(methods, _VIOLINS)
+    found.append(
+        album.add(
+            "violins",
+            violins({one.name: evidence.scores[one.name] for one in few}, metric),
+            f"The spread of {metric} over {n} personas under each method",
+            f"Every persona a dot. Violins are densities, dark lines quartiles and medians.{note}",
+        )
+    )
+    unified = evidence.scores.get("unified")
+    compared = [one for one in methods if one.versus is not None]
+    if not unified or not compared:
+        return found
+    few, note = shortlist(compared, _SQUARES)
+    found.append(
+        album.add(
+            "scatter",
+            scatter({one.name: evidence.scores[one.name] for one in few}, unified, metric),
+            f"Each persona's {metric} under a method against the same persona's under unified",
+            f"Each dot is a persona; above the line it is served better than by unified.{note}",
+        )
+    )
+    found.append(
+        album.add(
+            "winloss",
+            winloss({one.name: evidence.scores[one.name] for one in compared}, unified, metric),
+            f"Who gains and who loses: {n} personas under {len(compared)} methods",
+            "Each field is a persona under a method; blue is better than unified, orange worse. Bars: share of "
+            "personas "
+            "better, same and worse.",
+        )
+    )
+    return found
+
+
+def others(evidence: Evidence) -> Section:
+    """Means of the other metrics."""
+    order = {one.name: place for place, one in enumerate(ranked(evidence))}
+    methods = sorted(evidence.table.methods, key=lambda one: order.get(one.name, len(order)))
+    there = [name for name in _OTHERS if any(name in one.metrics for one in methods)]
+    rows = tuple(
+        (one.name, *(number(one.metrics[name].mean if name in one.metrics else None) for name in there))
+        for one in methods
+    )
+    note = (
+        "Means over personas. Precision counts what was said, recall what should have been; without a word they are "
+        "micro "
+        "averages over a persona's turns, 'macro' averages turns that have something to count, 'as published' gives "
+        "turns "
+        "without anything 0. token NLL: lower is better. length ratio: answer to reference, 1 is equal."
+    )
+    return Section("metrics", "Other metrics", (Table(columns("method", *map(label, there)), rows, note),))
+
+
+def task_types(evidence: Evidence) -> Section | None:
+    """Differences from unified on the turns of each task type."""
+    types = evidence.task_types
+    if not types:
+        return None
+    by_type = [{one.method: one for one in found.versus} for found in types]
+    rows = tuple(
+        (one.name, *(_cell(found.get(one.name)) for found in by_type))
+        for one in ranked(evidence)
+        if one.versus is not None
+    )
+    titles = [f"{found.task_type} ({found.n_personas} personas)" for found in types]
+    note = (
+        f"{label(evidence.metric)} minus unified with 95% interval; * p < 0.05 after Holm over all methods and types."
+    )
+    return Section("types", "By task type", (Table(columns("method", *titles), rows, note),))
+
+
+def _cell(against) -> str:  # type: ignore[no-untyped-def]
+    if against is None:
+        return NOTHING
+    return difference(against.comparison) + ("*" if against.gains or against.loses else "")
+
+
+def pairs(evidence: Evidence) -> Section | None:
+    """The best methods against each other."""
+    if not evidence.pairs:
+        return None
+    best = [one.name for one in ranked(evidence) if not one.is_control][:_PAIRED]
+    place = {name: number for number, name in enumerate(best)}
+    found = [one for one in evidence.pairs if one.method in place and one.other in place]
+    found.sort(key=lambda one: tuple(sorted((place[one.method], place[one.other]))))
+    rows = tuple(
+        (
+            one.method,
+            one.other,
+            difference(one.comparison),
+            p_value(one.p_holm, tested=one.comparison.interval is not None),
+            share(one.comparison.improved),
+        )
+        for one in found
+    )
+    note = (
+        f"The {len(best)} best methods; p is corrected for all {len(evidence.pairs)} pairs of the study, which are in "
+        "pairs.csv."
+    )
+    return Section(
+        "pairs",
+        "Any two methods",
+        (Table(columns("method", "against", "difference", "p (t, Holm)", "personas better", words=2), rows, note),),
+    )
+
+
+def seeds(evidence: Evidence) -> Section:
+    """What another training alone would move."""
+    if len(evidence.seeds) < 2:
+        text = (
+            "One seed: how much another training of the same method would move these numbers is not known, and the "
+            "intervals, which are over personas, do not contain it."
+        )
+        return Section("seeds", "Seeds", (Paragraph(text),))
+    rows = []
+    for one in ranked(evidence):
+        if one.seeds is None:
+            continue
+        means = ", ".join(f"{seed}: {number(mean)}" for seed, mean in one.seeds.means)
+        versus = one.versus.seeds if one.versus else None
+        gaps = ", ".join(f"{seed}: {signed(mean)}" for seed, mean in versus.means) if versus else NOTHING
+        rows.append((one.name, means, number(one.seeds.sd, 4), gaps, number(versus.sd if versus else None, 4)))
+    titles = ("method", "mean by seed", "sd", "minus unified by seed", "sd of that")
+    note = (
+        "Scores above are averaged over seeds within each persona. sd: between seeds; the intervals over personas do not "
+        "contain it."
+    )
+    return Section("seeds", "Seeds", (Table(columns(*titles), tuple(rows), note),))

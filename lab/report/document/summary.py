@@ -1,0 +1,271 @@
+"""What a study shows, in plain words: each sentence says no more than intervals, corrected tests and controls allow.
+
+A method is called better only if its interval against unified lies above zero, its p is below 0.05 after Holm's
+correction, and its control, where it has one, does not keep the gain; worse only by the first two. Everything else is
+told as what it is: not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.metrics.intervals import Interval
+from lab.metrics.paired import Against
+from lab.metrics.statistics import Comparison
+from lab.report.document.words import count, label, listed, number, p_value, share, signed
+from lab.report.evidence import ControlEvidence, Evidence, MethodEvidence
+
+About = Literal["study", "better", "not personal", "worse", "open", "bound", "power", "criteria", "limits", "faults"]
+_NAMED = 5  # methods that are told one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, what it is about, and the methods that it claims to be better or worse."""
+
+    text: str
+    about: About
+    methods: tuple[str, ...] = ()
+
+
+def summarised(evidence: Evidence) -> tuple[Sentence, ...]:
+    """The sentences, the answer first."""
+    if not evidence.methods:
+        return (Sentence(f"Nothing of this study is evaluated on {evidence.split} yet.", "study"),)
+    return (
+        Sentence(_what(evidence), "study"),
+        *_faults(evidence),
+        *_answer(evidence),
+        *_worse(evidence),
+        *_open(evidence),
+        *_power(evidence),
+        *_criteria(evidence),
+        *_limits(evidence),
+    )
+
+
+def better(method: MethodEvidence) -> bool:
+    """Whether the numbers alone allow to call it better than unified; a control may still take that away."""
+    return method.versus is not None and method.versus.gains and _gain(method.versus)[1] > 0
+
+
+def worse(method: MethodEvidence) -> bool:
+    """Whether the numbers allow to call it worse than unified."""
+    return method.versus is not None and method.versus.loses and _gain(method.versus)[2] < 0
+
+
+# ---------------------------------------------------------------- what was compared
+
+
+def _what(evidence: Evidence) -> str:
+    methods = [one for one in evidence.methods if one.versus is not None]
+    seeds = count(len(evidence.seeds), "seed")
+    return (
+        f"{count(len(methods), 'method')} compared with unified on {count(evidence.n_personas, 'persona')} "
+        f"({evidence.split} split, {seeds}, base {evidence.base}), by {label(evidence.metric)}."
+    )
+
+
+def _faults(evidence: Evidence) -> Iterator[Sentence]:
+    found = [fault for check in evidence.leakage.checks for fault in check.found]
+    if found:
+        text = f"The checks against leakage fail: {listed(found, 2)}. Read no number before that is mended."
+        yield Sentence(text, "faults")
+    for method in evidence.methods:
+        if method.is_control and better(method):
+            yield Sentence(
+                f"The control {method.name} scores above unified, which no control should: something other than "
+                "personalising raises scores here.",
+                "faults",
+            )
+
+
+# ---------------------------------------------------------------- better
+
+
+def _answer(evidence: Evidence) -> Iterator[Sentence]:
+    candidates = [one for one in evidence.methods if not one.is_control and one.versus is not None]
+    if not candidates:
+        yield Sentence("No method shares personas with unified, so nothing can be said against it.", "better")
+        return
+    controls = {one.method: one for one in evidence.controls}
+    ahead = [one for one in candidates if better(one)]
+    ahead.sort(key=lambda one: -_gain(_versus(one))[0])
+    for method in ahead:
+        yield _better(method, controls.get(method.name))
+    if not any(_claimed(one, controls.get(one.name)) for one in ahead):
+        yield Sentence(_none_better([one for one in candidates if one not in ahead]), "bound")
+
+
+def _claimed(method: MethodEvidence, control: ControlEvidence | None) -> bool:
+    return better(method) and (control is None or control.verdict != "kept")
+
+
+def _better(method: MethodEvidence, control: ControlEvidence | None) -> Sentence:
+    versus = _versus(method)
+    improved = share(versus.comparison.improved)
+    gain = f"{_size(versus)} (p {_p(versus)} after Holm's correction, {improved} of personas better)"
+    if not _claimed(method, control):
+        assert control is not None
+        text = (
+            f"{method.name} scores above unified by {gain}, but its control {control.control} keeps that gain: it is "
+            "not owed to what was learned of each persona, and is not counted as a gain of personalising."
+        )
+        return Sentence(text, "not personal", (method.name,))
+    text = f"{method.name} is better than unified by {gain}; {_told_by_control(control)}."
+    if (seeds := versus.seeds) is not None and min(m for _, m in seeds.means) * max(m for _, m in seeds.means) <= 0:
+        text += " Its sign is not the same in every seed."
+    if method.after_test:
+        text += " It was added or changed after test scores had been read, so it is an exploration, not a test."
+    return Sentence(text, "better", (method.name,))
+
+
+def _told_by_control(control: ControlEvidence | None) -> str:
+    if control is None or control.verdict == "untested":
+        return "no control was run for it, so nothing tells whether that is owed to personalising"
+    if control.verdict == "removed":
+        return f"its control {control.control} does not keep that gain, as it must be if the gain is personal"
+    left = "" if control.left is None else f" ({control.control} against unified: {_size(control.left)})"
+    return f"a part of it stays in its control {control.control}{left}, and that part is not personal"
+
+
+def _none_better(candidates: list[MethodEvidence]) -> str:
+    """`candidates`: without those whose gain a control keeps."""
+    bounds = {one.name: _gain(_versus(one))[2] for one in candidates if _versus(one).comparison.interval is not None}
+    if not bounds:
+        return "No method is shown to gain by personalising."
+    name = max(bounds, key=lambda method: bounds[method])
+    if bounds[name] <= 0:
+        return "No method is shown to gain by personalising: their 95% intervals, each taken alone, lie below zero."
+    return (
+        "No method is shown to gain by personalising. The largest gain over unified that a 95% interval, taken alone, "
+        f"leaves room for is {number(bounds[name])} ({name})."
+    )
+
+
+# ---------------------------------------------------------------- worse, open
+
+
+def _worse(evidence: Evidence) -> Iterator[Sentence]:
+    behind = sorted(
+        (one for one in evidence.methods if not one.is_control and worse(one)), key=lambda one: _gain(_versus(one))[0]
+    )
+    if not behind:
+        return
+    told = [f"{one.name} by {_size(_versus(one), minus=True)}" for one in behind[:_NAMED]]
+    more = "" if len(behind) <= _NAMED else f", and {len(behind) - _NAMED} more by less"
+    verb = "is" if len(behind) == 1 else "are"
+    text = f"{count(len(behind), 'method')} {verb} worse than unified: {'; '.join(told)}{more}."
+    yield Sentence(text, "worse", tuple(one.name for one in behind))
+
+
+def _open(evidence: Evidence) -> Iterator[Sentence]:
+    names = [
+        one.name
+        for one in evidence.methods
+        if not one.is_control and one.versus is not None and not better(one) and not worse(one)
+    ]
+    if names:
+        yield Sentence(
+            f"For {count(len(names), 'method')} no difference from unified is shown, which does not say that there is "
+            f"none: {listed(names)}.",
+            "open",
+        )
+
+
+def _power(evidence: Evidence) -> Iterator[Sentence]:
+    sizes = [
+        one.versus.comparison.detectable
+        for one in evidence.methods
+        if one.versus is not None and not one.is_control and one.versus.comparison.detectable
+    ]
+    if not sizes:
+        return
+    n = count(evidence.n_personas, "persona")
+    low, high = min(sizes), max(sizes)
+    across = number(low) if number(low) == number(high) else f"{number(low)} to {number(high)} (by method)"
+    yield Sentence(
+        f"With {n} a true difference smaller than {across} would be missed more often than one time in five, even "
+        "before correction for several methods.",
+        "power",
+    )
+
+
+# ---------------------------------------------------------------- success, limits
+
+
+def _criteria(evidence: Evidence) -> Iterator[Sentence]:
+    judged = [one for one in evidence.methods if one.criteria and not one.is_control]
+    if not judged:
+        return
+    meet = [one.name for one in judged if one.succeeds]
+    if meet:
+        kept = [one.method for one in evidence.controls if one.verdict == "kept" and one.method in meet]
+        but = f", though the controls of {listed(kept)} keep the gain" if kept else ""
+        verb = "meets" if len(meet) == 1 else "meet"
+        yield Sentence(f"{listed(meet)} {verb} all published criteria of success{but}.", "criteria")
+        return
+    best = max(judged, key=lambda one: (sum(c.met for c in one.criteria), _gain(_versus(one))[0]))
+    fails = [f"{c.says} (it has {_value(c.name, c.value)})" for c in best.criteria if not c.met]
+    yield Sentence(
+        f"No method meets all published criteria of success. Nearest is {best.name}, which meets "
+        f"{sum(c.met for c in best.criteria)} of {len(best.criteria)}; it misses: {'; '.join(fails)}.",
+        "criteria",
+    )
+
+
+def _value(name: str, value: float) -> str:
+    return share(value) if name == "improved" else p_value(value) if name == "p" else number(value)
+
+
+def _limits(evidence: Evidence) -> Iterator[Sentence]:
+    if evidence.ceiling is not None:
+        ceiling = evidence.ceiling
+        yield Sentence(
+            "Choosing each persona's best method by the very scores it is judged on would show "
+            f"{signed(ceiling.oracle_gain)} over {ceiling.default}, and the published procedure "
+            f"{signed(ceiling.published_gain)}; both appear on pure noise too, and neither is a result.",
+            "limits",
+        )
+    yield Sentence(evidence.looks.says, "limits")
+    for note in evidence.notes:
+        yield Sentence(note, "limits")
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _versus(method: MethodEvidence) -> Against:
+    assert method.versus is not None
+    return method.versus
+
+
+def _gain(versus: Against) -> tuple[float, float, float]:
+    """Difference, low and high, turned so that above zero is better; without interval these say nothing."""
+    found = versus.comparison
+    sign = 1 if versus.higher_is_better else -1
+    if found.interval is None:
+        return sign * found.difference, float("-inf"), float("inf")
+    low, high = sorted((sign * found.interval.low, sign * found.interval.high))
+    return sign * found.difference, low, high
+
+
+def _size(versus: Against, *, minus: bool = False) -> str:
+    """`0.031 [0.012, 0.050]`; with `minus` as an amount that is missing."""
+    found: Comparison = versus.comparison
+    gain, low, high = _gain(versus)
+    if minus:
+        gain, low, high = -gain, -high, -low
+    bounds = "" if found.interval is None else f" [{_plain(Interval(low, high))}]"
+    return f"{number(gain)}{bounds}".replace("-", "−")
+
+
+def _plain(found: Interval) -> str:
+    return f"{number(found.low)}, {number(found.high)}"
+
+
+def _p(versus: Against) -> str:
+    text = p_value(versus.p_holm)
+    return text if text.startswith("<") else f"= {text}"
