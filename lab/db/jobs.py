@@ -225,6 +225,15 @@ def checkpoint(lease: Lease, folder: str, step: int) -> bool:
         return True
 
 
+def fall_back(lease: Lease, folder: str, step: int) -> bool:
+    """Point to an earlier checkpoint, or to none (""): nothing can go on from the last one.
+
+    Returns whether the lease holds.
+    """
+    with writing() as session:
+        return _touch(session, lease, {"checkpoint": folder or None, "checkpoint_step": step})
+
+
 def reply(lease: Lease, text: str, info: dict[str, Any]) -> bool:
     """Show the answer of a chat job so far."""
     with writing() as session:

@@ -1,30 +1,39 @@
-"""A run's state on disk: safetensors files with their JSON in the header, each replaced in one atomic step.
+"""A run's state on disk: safetensors files with their JSON in the header, each put there in one atomic step.
 
-`state.safetensors` is the run as of one moment; `finished/<n>.safetensors` are results, written once each.
-Nothing is pickled.
+`state-<n>.safetensors` is the run as of one moment, after n waves or rounds; the one before it stays, in case the
+newest is damaged. `finished/<place>.safetensors` are results, written once each. Each file carries the sha256 of
+all that it says. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lab.errors import LabError
+from lab.models.atomic import newest_first, numbered, put
 from lab.models.training import GroupResult, Learned
 
-FORMAT = 2
+FORMAT = 3
+_STATE, _SUFFIX = "state", ".safetensors"
 
 
 class StaleCheckpointError(LabError):
     """Nothing can go on from this checkpoint."""
+
+
+def states(folder: Path) -> list[Path]:
+    """The states in a checkpoint's folder, newest first."""
+    return newest_first(folder, _STATE, _SUFFIX)
 
 
 class Checkpoint:
@@ -32,22 +41,17 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._saved: list[Path] = []  # the two states that were saved last
 
-    def save(self, digest: str, state: dict[str, Any], tensors: dict[str, Tensor]) -> Path:
-        """Replace the state; `digest` names the run that may go on from it."""
-        path = self.folder / "state.safetensors"
+    def save(self, number: int, digest: str, state: dict[str, Any], tensors: dict[str, Tensor]) -> Path:
+        """Add a state, and drop all but the one before; `digest` names the run that may go on from it."""
+        path = numbered(self.folder, _STATE, number, _SUFFIX)
         _write(path, tensors, {"format": FORMAT, "digest": digest, "state": state})
+        self._saved = [path, *(one for one in self._saved if one != path)][:2]
+        for other in states(self.folder):
+            if other not in self._saved:
+                other.unlink()
         return path
-
-    def load(self, digest: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The state and its tensors; `StaleCheckpointError` if it is missing, damaged or of another run."""
-        path = self.folder / "state.safetensors"
-        header, tensors = _read(path)
-        if header.get("format") != FORMAT:
-            raise StaleCheckpointError(f"{path}: written by another version of this program")
-        if header.get("digest") != digest:
-            raise StaleCheckpointError(f"{path}: belongs to other data, settings or base model.")
-        return header["state"], tensors
 
     def save_result(self, place: int, result: GroupResult, row: Tensor) -> None:
         """Keep the finished group at `place`, with what it learned as a `row` [P]."""
@@ -67,23 +71,42 @@ class Checkpoint:
         return GroupResult(learned=found, **header["result"])
 
     def _result(self, place: int) -> Path:
-        return self.folder / "finished" / f"{place}.safetensors"
+        return self.folder / "finished" / f"{place}{_SUFFIX}"
+
+
+def load(path: Path, digest: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A state and its tensors; `StaleCheckpointError` if it is missing, damaged or of another run."""
+    header, tensors = _read(path)
+    if header.get("format") != FORMAT:
+        raise StaleCheckpointError(f"{path}: written by another version of this program")
+    if header.get("digest") != digest:
+        raise StaleCheckpointError(f"{path}: belongs to other data, settings or base model.")
+    return header["state"], tensors
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     on_cpu = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    save_file(on_cpu, partial, metadata={"json": json.dumps(header)})
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())  # the name must not point to data that a power cut can still take
-    partial.replace(path)
+    text = json.dumps(header)
+    metadata = {"json": text, "sha256": _sha256(text, on_cpu)}
+    put(path, lambda partial: save_file(on_cpu, partial, metadata=metadata))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["json"])
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = metadata["json"]
+        if metadata.get("sha256") != _sha256(text, tensors):
+            raise StaleCheckpointError(f"{path}: damaged (the digest differs)")
+        return json.loads(text), tensors
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise StaleCheckpointError(f"{path}: not a readable checkpoint ({error})") from None
+
+
+def _sha256(text: str, tensors: dict[str, Tensor]) -> str:
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        sha.update(f"{name}{tuple(tensors[name].shape)}".encode())
+        sha.update(tensors[name].flatten().view(torch.uint8).numpy())
+    return sha.hexdigest()

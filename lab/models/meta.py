@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from lab.errors import LabError
 from lab.models.batching import Course
-from lab.models.checkpoint import Checkpoint
+from lab.models.checkpoint import Checkpoint, load
 from lab.models.identity import run_digest
 from lab.models.lora import Adapter, LoraConfig
 from lab.models.memory import is_out_of_memory, tokens_at_once
@@ -81,21 +81,30 @@ def learn_start(
 ) -> MetaResult:
     """Learn where the groups' adapters start.
 
-    A round is a pure function of the start, its number and the seed, so a run that is resumed from `resume`
-    goes on as if it had never stopped; the state is written to `checkpoint` after each. Raises `Stopped` when
-    `should_stop` says so.
+    A round is a pure function of the start, its number and the seed, so a run that goes on from `resume`, one of
+    `checkpoint.states`, is as if it had never stopped; a state is written to `checkpoint` after each round. Raises
+    `Stopped` when `should_stop` says so.
     """
+    kept = Checkpoint(checkpoint) if checkpoint else None
     with at_work(model, groups, lora, config) as waves:
         digest = f"{run_digest(model, groups, lora, config)} {asdict(meta)}"
         learner = _Learner(waves, groups, config, meta, tokens_at_once(model))
+
+        def save() -> None:
+            if kept:
+                kept.save(learner.round, digest, *learner.state())
+
         if resume is not None:
-            learner.restore(*Checkpoint(resume).load(digest))
+            learner.restore(*load(resume, digest))
+            save()  # where the events that are told again say that it is
+            for event in learner.told:
+                on_event(event)
         while learner.round < meta.rounds:
             if should_stop():
                 raise Stopped("Meta-learning was stopped.")
-            on_event(learner.advance())
-            if checkpoint:
-                Checkpoint(checkpoint).save(digest, *learner.state())
+            event = learner.advance()
+            save()
+            on_event(event)
         return learner.result()
 
 
@@ -118,6 +127,7 @@ class _Learner:
         self.best = self.start.clone()
         self.best_round, self.best_loss = 0, math.inf
         self.round, self.tokens = 0, 0
+        self.told: list[MetaEvent] = []  # of the last rounds: who heard of them may not have passed it on
 
     def advance(self) -> MetaEvent:
         """One round; where memory is short it is begun again with fewer groups side by side."""
@@ -133,7 +143,9 @@ class _Learner:
         self.round += 1
         every = max(1, self._meta.rounds // self._JUDGED)
         due = self.round % every == 0 or self.round == self._meta.rounds
-        return MetaEvent(self.round, self._meta.rounds, before, after, self._judge() if due else None)
+        event = MetaEvent(self.round, self._meta.rounds, before, after, self._judge() if due else None)
+        self.told = [*self.told[-1:], event]
+        return event
 
     def _learn(self, places: Sequence[int]) -> tuple[Tensor, float, float]:
         """Against what the start should move, [P], and the mean NLL of the groups' first and last step."""
@@ -228,6 +240,7 @@ class _Learner:
         """All that the rounds to come depend on."""
         best = None if math.isinf(self.best_loss) else self.best_loss
         state = {"round": self.round, "tokens": self.tokens, "best_round": self.best_round, "best_loss": best}
+        state |= {"budget": self._budget, "told": [asdict(event) for event in self.told]}
         rows = {name: getattr(self, name) for name in ("start", "first", "second", "best")}
         return state, rows
 
@@ -235,6 +248,8 @@ class _Learner:
         """Take up what `state` gave."""
         self.round, self.tokens, self.best_round = state["round"], state["tokens"], state["best_round"]
         self.best_loss = math.inf if state["best_loss"] is None else state["best_loss"]
+        self._budget = min(self._budget, state["budget"])  # it may have been too much already
+        self.told = [MetaEvent(**event) for event in state["told"]]
         for name, row in rows.items():
             getattr(self, name).copy_(row)
 

@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,13 +17,14 @@ from torch import Tensor
 
 from lab.errors import LabError
 from lab.models.batching import Course, Example, choose_wave
-from lab.models.checkpoint import Checkpoint
+from lab.models.checkpoint import Checkpoint, load
 from lab.models.lora import LoraConfig
 from lab.models.memory import is_out_of_memory
 from lab.models.optimiser import clip, scheduled
 from lab.models.slots import Progress, Slots
 from lab.models.training import (
     EventKind,
+    Follower,
     GroupData,
     GroupResult,
     Learned,
@@ -312,20 +314,26 @@ class Run:
             "slots": progress,
             "meter": dataclasses.asdict(self.meter),
             "budget": None if math.isinf(self.budget) else self.budget,
+            "memory": self.on_event.memory() if isinstance(self.on_event, Follower) else None,
         }
-        self.checkpoint.save(self.digest, state, rows)
+        self.checkpoint.save(self.meter.waves, self.digest, state, rows)
         self._tell("checkpoint", None)
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from the state in `checkpoint`; hand over the results that were ready by then."""
-        state, rows = checkpoint.load(self.digest)
+    def restore(self, path: Path) -> None:
+        """Go on from the state in this file; hand over the results that were ready by then."""
+        state, rows = load(path, self.digest)
+        earlier = Checkpoint(path.parent)
         self._next, self._finished = state["next"], state["finished"]
         self.meter = Meter(**state["meter"])
         self.budget = min(self.budget, state["budget"] or math.inf)  # it may have been too much already
-        self.slots = Slots(max(len(state["slots"]), self._capacity()), self.waves.trained.size, self.device)
+        # As many as before, however much memory is free by now: other waves would add up in another order.
+        capacity = max(len(state["slots"]), self.config.in_flight or 0)
+        self.slots = Slots(capacity, self.waves.trained.size, self.device)
         self.slots.restore(state["slots"], rows)
+        if isinstance(self.on_event, Follower) and state["memory"] is not None:
+            self.on_event.remember(state["memory"])
         for place in self._finished:
-            result = checkpoint.load_result(place, functools.partial(self._learned, place))
-            if self.checkpoint and self.checkpoint.folder != checkpoint.folder:
+            result = earlier.load_result(place, functools.partial(self._learned, place))
+            if self.checkpoint and self.checkpoint.folder != earlier.folder:
                 self.checkpoint.save_result(place, result, self.waves.trained.row(result.learned))
             self.on_result(result)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -80,17 +81,22 @@ def nll(
     on_row: Callable[[int, list[TurnNll]], None] = lambda _row, _turns: None,
     should_stop: Callable[[], bool] = lambda: False,
     batch_tokens: int | None = None,
+    known: Mapping[int, list[TurnNll]] = MappingProxyType({}),
 ) -> list[list[TurnNll]]:
     """Score each assistant turn of complete dialogues, history teacher-forced, in mixed-adapter batches.
 
     One list per row, in the order of its turns. Of a dialogue that does not fit into the model's context the
-    oldest turns are missing.
+    oldest turns are missing. Batches of which every row is `known` are left out, and only they: the same rows share
+    a batch whatever was done before, so their sums come out the same.
     """
     dialogues = [encode_dialogue(resident.base.tokenizer, row.messages, room(resident, row)) for row in rows]
-    scores: dict[int, list[TurnNll]] = {}
+    scores = dict(known)
     batch_tokens = batch_tokens or tokens_served(resident.base.model)
-    while left := [i for i in range(len(rows)) if i not in scores]:
-        for batch in _batches(resident, rows, dialogues, left, batch_tokens):
+    wanted: Sequence[int] = range(len(rows))
+    while wanted:
+        for batch in _batches(resident, rows, dialogues, wanted, batch_tokens):
+            if scores.keys() >= set(batch):
+                continue
             if should_stop():
                 raise Stopped
             try:
@@ -107,6 +113,7 @@ def nll(
             break
         # Not above: the exception still held the batch's tensors.
         batch_tokens = halved(tried, resident.base.device, len(batch))
+        wanted = [i for i in wanted if i not in scores]
     return [scores[i] for i in range(len(rows))]
 
 

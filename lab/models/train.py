@@ -52,10 +52,11 @@ def train_groups(
 ) -> TrainSummary:
     """Train what `learned` says for each group; its result goes to `on_result` once, as soon as it is ready.
 
-    The model is frozen, and left as the plain base. With `checkpoint` the run's state is kept in that folder.
-    With `resume` it goes on from the state in that folder (of the same data, settings and base model, else
-    `LabError`) as if it had never been interrupted; results that were ready by then are handed over again.
-    When `should_stop` says so the state is written and `Stopped` is raised.
+    The model is frozen, and left as the plain base. With `checkpoint` the run's state is kept in that folder; what
+    `on_event` remembers is kept with it if it is a `Follower`. With `resume`, one of `checkpoint.states` (of the
+    same data, settings and base model, else `LabError`), the run goes on as if it had never been interrupted;
+    results that were ready by then are handed over again. When `should_stop` says so the state is written and
+    `Stopped` is raised.
     """
     learned, config = learned or LoraConfig(), config or TrainConfig()
     with at_work(model, groups, learned, config) as waves:
@@ -75,7 +76,7 @@ def train_groups(
             checkpoint=Checkpoint(checkpoint) if checkpoint else None,
         )
         if resume is not None:
-            run.restore(Checkpoint(resume))
+            run.restore(resume)
         run.until_done()
         return run.summary(init_digest)
 

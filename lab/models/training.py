@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from lab.errors import LabError
 from lab.models.batching import Example
@@ -101,6 +101,20 @@ class TrainEvent:
     learning_rate: float | None = None
     grad_norm: float | None = None
     wave_tokens: int | None = None  # what a wave holds at most from now on
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Who hears a run's events and remembers some: what it remembers is kept with the run's state, as JSON values."""
+
+    def __call__(self, event: TrainEvent, /) -> None:
+        """Take note of an event."""
+
+    def memory(self) -> Any:
+        """What it remembers, as the state is written."""
+
+    def remember(self, memory: Any, /) -> None:
+        """The run goes on from a state that was written when the follower remembered this."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from lab.methods.prompt import Messages
 from lab.models.resident import Stack
 from lab.tasks.context import JobContext
 from lab.tasks.messages import Progress
+from lab.tasks.resume import Notes
 
-_FILE = "answers.jsonl"
 SHARE_OF_ANSWERS = 0.9  # of the job's time; the rest is scoring
 
 
@@ -45,25 +42,18 @@ class Turn:
 
 
 class Answers:
-    """Turn's key → answer, growing; kept on disk every so often, so that a crash costs little."""
+    """Turn's key → answer, and how likely dialogues are, growing; kept every so often, so that a crash costs little."""
 
     def __init__(self, context: JobContext, turns: Sequence[Turn]) -> None:
         self._context = context
         self._turns = turns
-        self._folder = context.folder / "checkpoint"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._notes = Notes(context, "answers")
         self._saved = time.monotonic()
-        self.texts: dict[str, str] = {}
-        self.seconds = 0.0
-        self._restore(context.resume)
-
-    def _restore(self, folder: Path | None) -> None:
-        if folder is not None and (folder / _FILE).exists():
-            try:
-                kept = orjson.loads((folder / _FILE).read_bytes())
-                self.texts, self.seconds = kept["texts"], kept["seconds"]
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                self._context.log(f"the answers so far cannot be read ({error}); they are given anew")
+        kept = self._notes.read()
+        self.texts: dict[str, str] = kept.get("texts", {})
+        self.seconds: float = kept.get("seconds", 0.0)
+        # Dialogue → (message, summed NLL, tokens) of each of its turns.
+        self.likelihood: dict[str, list[tuple[int, float, int]]] = kept.get("likelihood", {})
 
     def waiting(self) -> list[Turn]:
         """The turns that have no answer yet."""
@@ -73,6 +63,14 @@ class Answers:
         """Keep one answer, and what it took of the time for all of them."""
         self.texts[turn.key] = text
         self.seconds += seconds
+        self._save_if_due()
+
+    def rate(self, dialogue: str, turns: Sequence[tuple[int, float, int]]) -> None:
+        """Keep how likely a dialogue's references are."""
+        self.likelihood[dialogue] = list(turns)
+        self._save_if_due()
+
+    def _save_if_due(self) -> None:
         if time.monotonic() - self._saved > self._context.assignment.checkpoint_seconds:
             self.save()
 
@@ -85,8 +83,6 @@ class Answers:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        part = self._folder / f"{_FILE}.part"
-        part.write_bytes(orjson.dumps({"texts": self.texts, "seconds": self.seconds}))
-        part.rename(self._folder / _FILE)
-        self._context.checkpoint(self._folder, len(self.texts))
+        kept = {"texts": self.texts, "seconds": self.seconds, "likelihood": self.likelihood}
+        self._notes.save(len(self.texts) + len(self.likelihood), kept)
         self._saved = time.monotonic()

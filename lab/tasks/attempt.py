@@ -162,7 +162,8 @@ class Attempt:
                 self._buffer.answer = event
             case Checkpoint():
                 self._flush()
-                self._ours(self._write(lambda: jobs.checkpoint(self._lease, event.folder, event.step)))
+                move = jobs.fall_back if event.back else jobs.checkpoint
+                self._ours(self._write(lambda: move(self._lease, event.folder, event.step)))
             case _:
                 raise AssertionError(f"{type(event).__name__} ends an attempt")
 

@@ -25,11 +25,10 @@ from lab.models.serve import Answer, generate
 from lab.models.training import Stopped
 from lab.tasks import warm
 from lab.tasks.context import JobContext, JobStopped
-from lab.tasks.manifest import CHECKPOINT_FOLDER
 from lab.tasks.material import Material, material
 from lab.tasks.messages import Done, Progress
+from lab.tasks.resume import Notes
 
-_TEXTS = "texts.json"
 _PASSES = {"back-translation": 2, "synthesis": 2}  # of the model over the prompts of a round
 
 
@@ -114,23 +113,14 @@ class _Writer:
 
     def __init__(self, context: JobContext, passes: int) -> None:
         self._context, self._passes = context, passes
-        self._folder = context.folder / CHECKPOINT_FOLDER
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._notes = Notes(context, "texts")
         self._saved = time.monotonic()
-        self._texts: dict[str, str] = {}  # digest of prompt and limit → text
         self._tally = Tally(0, 0)
         self._span = (0.0, 0.0)  # progress before and after what is being written
         self._left = passes
-        self.seconds = 0.0
-        self._restore(context.resume)
-
-    def _restore(self, folder: Path | None) -> None:
-        if folder is not None and (folder / _TEXTS).exists():
-            try:
-                kept = orjson.loads((folder / _TEXTS).read_bytes())
-                self._texts, self.seconds = kept["texts"], kept["seconds"]
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                self._context.log(f"the texts so far cannot be read ({error}); they are written anew")
+        kept = self._notes.read()
+        self._texts: dict[str, str] = kept.get("texts", {})  # digest of prompt and limit → text
+        self.seconds: float = kept.get("seconds", 0.0)
 
     def begin(self, tally: Tally, draws: int) -> None:
         """A round of so many draws begins."""
@@ -184,10 +174,7 @@ class _Writer:
         raise JobStopped from None
 
     def _save(self) -> None:
-        part = self._folder / f"{_TEXTS}.part"
-        part.write_bytes(orjson.dumps({"texts": self._texts, "seconds": self.seconds}))
-        part.rename(self._folder / _TEXTS)
-        self._context.checkpoint(self._folder, len(self._texts))
+        self._notes.save(len(self._texts), {"texts": self._texts, "seconds": self.seconds})
         self._saved = time.monotonic()
 
 

@@ -144,6 +144,10 @@ class JobContext:
         else:
             self._emit(Checkpoint(name, step))
 
+    def fall_back(self, folder: Path | None, step: int) -> None:
+        """Name an earlier checkpoint, or none: nothing can go on from the one that was named last."""
+        self._emit(Checkpoint(self.relative(folder) if folder else "", step, back=True))
+
     def answer(self, text: str, info: dict[str, Any] | None = None) -> None:
         """A chat answer so far."""
         self._emit(Answer(text, info or {}))

@@ -7,7 +7,7 @@ from lab.methods.shard import in_shard
 from lab.metrics.similarity import cosine_similarity
 from lab.models.answer import Row
 from lab.models.resident import Resident
-from lab.models.serve import generate, nll
+from lab.models.serve import TurnNll, generate, nll
 from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.report.scoring import persona_scores
@@ -33,7 +33,7 @@ def run(context: JobContext) -> Done:
     remote.answer_turns(context, [turn for turn in waiting if turn.endpoint], answers)
     _answer(context, book, [turn for turn in waiting if not turn.endpoint], answers)
     context.progress(Progress(progress=SHARE_OF_ANSWERS, step=len(turns), total_steps=len(turns), note="scoring"))
-    predictions = _score(context, book, turns, answers.texts)
+    predictions = _score(context, book, turns, answers)
     write_predictions(context.folder, predictions)
     result = {
         "turns": len(turns),
@@ -101,11 +101,11 @@ def _answer(context: JobContext, book: RecipeBook, turns: list[Turn], answers: A
 # ---------------------------------------------------------------- scores
 
 
-def _score(context: JobContext, book: RecipeBook, turns: list[Turn], answers: dict[str, str]) -> list[Prediction]:
-    texts = [answers[turn.key] for turn in turns]
+def _score(context: JobContext, book: RecipeBook, turns: list[Turn], answers: Answers) -> list[Prediction]:
+    texts = [answers.texts[turn.key] for turn in turns]
     encoder = warm.embedder(context)
     similarity = cosine_similarity(encoder.encode([turn.reference for turn in turns]), encoder.encode(texts))
-    likelihood = _likelihood(context, book, turns)
+    likelihood = _likelihood(context, book, turns, answers)
     return [
         Prediction(
             turn.persona,
@@ -123,21 +123,30 @@ def _score(context: JobContext, book: RecipeBook, turns: list[Turn], answers: di
     ]
 
 
-def _likelihood(context: JobContext, book: RecipeBook, turns: list[Turn]) -> dict[str, tuple[float, int]]:
+def _likelihood(
+    context: JobContext, book: RecipeBook, turns: list[Turn], answers: Answers
+) -> dict[str, tuple[float, int]]:
     """Turn's key → summed NLL (nats) and number of its reference's tokens; one pass for each dialogue.
 
     An endpoint does not say how likely it finds the words of others.
     """
-    ours = [turn for turn in turns if not turn.endpoint]
-    if not ours:
+    dialogues = {turn.dialogue: Row(turn.messages, turn.adapters) for turn in turns if not turn.endpoint}
+    if not dialogues:
         return {}
-    dialogues = {(turn.persona, turn.dialogue): Row(turn.messages, turn.adapters) for turn in ours}
+    names, before = list(dialogues), answers.likelihood
+    known = {n: [TurnNll(*turn) for turn in before[name]] for n, name in enumerate(names) if name in before}
+
+    def keep(number: int, found: list[TurnNll]) -> None:
+        answers.rate(names[number], [(turn.message, turn.nll, turn.tokens) for turn in found])
+
+    server, rows = _server(context, book), list(dialogues.values())
     try:
-        scored = nll(_server(context, book), list(dialogues.values()), should_stop=context.should_stop)
+        scored = nll(server, rows, keep, context.should_stop, known=known)
     except Stopped:
+        answers.save()
         raise JobStopped from None
     return {
         f"{dialogue}:{turn.message}": (turn.nll, turn.tokens)
-        for (_, dialogue), found in zip(dialogues, scored, strict=True)
+        for dialogue, found in zip(names, scored, strict=True)
         for turn in found
     }

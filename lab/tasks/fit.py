@@ -38,10 +38,11 @@ def run(context: JobContext) -> Done:
         recipes[persona] = replace(own, adapters=other.adapters[:-1])  # the last is that one's own soft prompt
     reader = Reader(base, given, Prompter(context, given), recipes, context.spec["training"]["max_length"])
     shelf = Shelf(context, base.name, given.personas)
-    runs = [
-        _Run(context, base, reader, number, stack, personas).fit(shelf)
-        for number, (stack, personas) in enumerate(_by_stack(recipes))
-    ]
+    runs: list[TrainSummary] = []
+    waves = 0
+    for number, (stack, personas) in enumerate(_by_stack(recipes)):
+        summary, waves = _Run(context, base, reader, number, stack, personas).fit(shelf, waves)
+        runs.append(summary)
     shelf.check(context.log)
     parameters = shelf.write_book({persona: [persona] for persona in recipes}, {}, recipes)
     seconds, tokens = sum(one.seconds for one in runs), sum(one.tokens for one in runs)
@@ -66,8 +67,8 @@ class _Run:
     stack: Stack
     personas: Sequence[str]
 
-    def fit(self, shelf: Shelf) -> TrainSummary:
-        """Fit, from the mean of the vectors that are there."""
+    def fit(self, shelf: Shelf, begun: int) -> tuple[TrainSummary, int]:
+        """Fit, from the mean of the vectors that are there; returns how many waves there were, counted from `begun`."""
         context, below = self.context, as_one(self.context, self.stack)
         projector, vectors = load_users(context.fetched(f"{self.stack[-1].folder}/{USERS_FILE}"))
         groups = [
@@ -75,24 +76,21 @@ class _Run:
             for p in self.personas
         ]
 
-        def train(resume: Path | None) -> TrainSummary:
-            return train_groups(
+        part = f"{self.number:04d}"
+
+        def train(resume: Path | None) -> tuple[TrainSummary, int]:
+            watcher = Watcher(context, list(self.personas), begun)
+            summary = train_groups(
                 self.base.model,
                 groups,
                 VectorConfig(projector, vectors.mean(dim=0)),
                 train_config(context),
                 on_result=shelf.put,
-                on_event=Watcher(context, list(self.personas)),
+                on_event=watcher,
                 should_stop=context.should_stop,
-                checkpoint=self._within(context.folder / CHECKPOINT_FOLDER),
-                resume=self._begun(resume),
+                checkpoint=context.folder / CHECKPOINT_FOLDER / part,
+                resume=resume,
             )
+            return summary, watcher.waves
 
-        return resumed(context, train)
-
-    def _within(self, checkpoint: Path) -> Path:
-        return checkpoint / f"{self.number:04d}"
-
-    def _begun(self, checkpoint: Path | None) -> Path | None:
-        """This run's own part of a checkpoint, if it got that far."""
-        return self._within(checkpoint) if checkpoint and self._within(checkpoint).is_dir() else None
+        return resumed(context, train, part, begun)

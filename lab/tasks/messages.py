@@ -66,7 +66,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A complete checkpoint lies in `folder`."""
+    """A complete checkpoint lies in `folder`; with `back` it is an earlier one, "" is none: the last is of no use."""
 
     folder: str
     step: Count

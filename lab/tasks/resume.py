@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,13 +45,15 @@ def _first(
     """What `use` gives of the newest file that it can use, or of none; the job's row is told where that goes back."""
     folders = list(_folders(context))
     found = [(folder, path) for folder in folders for path in files(folder)]
-    for (_, path), older in zip_longest(found, found[1:]):
+    for place, (_, path) in enumerate(found):
         try:
+            context.log(f"goes on from step {begun + number_of(path)}, which an earlier attempt kept")
             return use(path)
         except StaleCheckpointError as error:
+            older = found[place + 1 : place + 2]
             context.log(f"{'the checkpoint before it is tried' if older else 'the work starts anew'}: {error}")
-            if older:
-                context.fall_back(older[0], begun + number_of(older[1]))
+            for folder, before in older:
+                context.fall_back(folder, begun + number_of(before))
     if found or (context.assignment.checkpoint and not folders and not begun):
         context.fall_back(context.folder / CHECKPOINT_FOLDER if begun else None, begun)
     return use(None)
@@ -85,8 +86,8 @@ class Notes:
     def save(self, number: int, content: dict[str, Any]) -> None:
         """Keep what the job has when it has `number` things."""
         text = orjson.dumps(content)
-        before = self._files(self._folder)
         path = numbered(self._folder, self._name, number, ".json")
+        before = [one for one in self._files(self._folder) if one != path]
         put(path, lambda partial: partial.write_bytes(_sha256(text) + b"\n" + text))
         for other in before[1:]:
             other.unlink()

@@ -13,6 +13,8 @@ from training_data import examples, make_groups
 from transformers import PreTrainedModel
 
 from lab.errors import LabError
+from lab.models.atomic import number_of
+from lab.models.checkpoint import StaleCheckpointError, states
 from lab.models.lora import LoraConfig
 from lab.models.train import train_groups
 from lab.models.training import GroupData, GroupResult, Stopped, TrainConfig, TrainEvent, TrainSummary
@@ -88,7 +90,7 @@ def test_stopped_anywhere_and_resumed(
     calls = iter(range(after))
     with pytest.raises(Stopped):
         go(model, Recorder(), checkpoint=tmp_path, should_stop=lambda: next(calls, None) is None)
-    resumed = go(model, Recorder(), checkpoint=tmp_path, resume=tmp_path)
+    resumed = go(model, Recorder(), checkpoint=tmp_path, resume=states(tmp_path)[0])
     assert resumed.outcome() == uninterrupted.outcome()
     assert resumed.summary.tokens == uninterrupted.summary.tokens
 
@@ -109,7 +111,7 @@ def test_killed_anywhere_after_a_checkpoint_and_resumed(
     except Killed:
         if not recorder.saved:
             return  # nothing to resume from
-    resumed = go(model, Recorder(), checkpoint=folder, resume=folder)
+    resumed = go(model, Recorder(), checkpoint=folder, resume=states(folder)[0])
     assert resumed.outcome() == uninterrupted.outcome()
     assert all(uninterrupted.steps[key] == loss for key, loss in resumed.steps.items())
 
@@ -124,7 +126,7 @@ def test_killed_again_and_again_each_time_into_a_new_folder(
             go(model, recorder, checkpoint=folder, resume=resume)
             break
         except Killed:
-            resume = folder
+            resume = states(folder)[0]
     assert attempt > 3
     assert recorder.outcome() == uninterrupted.outcome()
 
@@ -133,7 +135,7 @@ def test_a_run_that_had_ended_hands_its_results_over_again(
     tmp_path: Path, model: PreTrainedModel, uninterrupted: Recorder
 ) -> None:
     go(model, Recorder(), checkpoint=tmp_path)
-    again = go(model, Recorder(), resume=tmp_path)
+    again = go(model, Recorder(), resume=states(tmp_path)[0])
     assert again.outcome() == uninterrupted.outcome()
     assert not again.steps
 
@@ -145,7 +147,20 @@ def test_checkpoints_come_by_waves_or_by_time(tmp_path: Path, model: PreTrainedM
     assert saved(checkpoint_steps=None) == 1  # the last one
     assert saved(checkpoint_steps=5) > 3
     assert saved(checkpoint_steps=None, checkpoint_seconds=0.0) > saved(checkpoint_steps=5)
-    assert {path.name for path in tmp_path.iterdir()} == {"state.safetensors", "finished"}
+
+
+def test_the_newest_state_and_the_one_before_it_are_kept(tmp_path: Path, model: PreTrainedModel) -> None:
+    go(model, Recorder(), checkpoint=tmp_path)
+    newest, before = states(tmp_path)
+    assert number_of(newest) > number_of(before)
+    assert {path.name for path in tmp_path.iterdir()} == {newest.name, before.name, "finished"}
+
+
+def test_the_one_before_leads_to_the_same_end(tmp_path: Path, model: PreTrainedModel, uninterrupted: Recorder) -> None:
+    with pytest.raises(Killed):
+        go(model, Recorder("checkpoint", 4), checkpoint=tmp_path)
+    again = go(model, Recorder(), checkpoint=tmp_path, resume=states(tmp_path)[1])
+    assert again.outcome() == uninterrupted.outcome()
 
 
 @pytest.fixture(scope="module")
@@ -167,27 +182,45 @@ def test_only_the_same_run_may_go_on(stopped: Path, model: PreTrainedModel, make
     ]
     for other_model, groups, lora, config in others:
         with pytest.raises(LabError, match="belongs to other data, settings or base model"):
-            train_groups(other_model, groups, lora, config, on_result=lambda _: None, resume=stopped)
+            train_groups(other_model, groups, lora, config, on_result=lambda _: None, resume=states(stopped)[0])
 
 
 def test_how_the_work_is_cut_up_may_change_on_resuming(
     stopped: Path, model: PreTrainedModel, uninterrupted: Recorder
 ) -> None:
     for in_flight in (1, 5):
-        resumed = go(model, Recorder(), replace(CONFIG, in_flight=in_flight), resume=stopped)
+        resumed = go(model, Recorder(), replace(CONFIG, in_flight=in_flight), resume=states(stopped)[0])
         for name, result in resumed.results.items():
             assert result.val_loss == pytest.approx(uninterrupted.results[name].val_loss, abs=1e-4)
 
 
-def test_a_missing_or_damaged_checkpoint_is_told_in_a_sentence(
-    tmp_path: Path, stopped: Path, model: PreTrainedModel
-) -> None:
-    with pytest.raises(LabError, match=r"nowhere.*not a readable checkpoint"):
+def test_a_checkpoint_that_is_missing_is_told_in_a_sentence(tmp_path: Path, model: PreTrainedModel) -> None:
+    with pytest.raises(StaleCheckpointError, match=r"nowhere.*not a readable checkpoint"):
         go(model, Recorder(), resume=tmp_path / "nowhere")
-    state = (stopped / "state.safetensors").read_bytes()
-    (tmp_path / "state.safetensors").write_bytes(state[: len(state) // 2])
-    with pytest.raises(LabError, match="not a readable checkpoint"):
-        go(model, Recorder(), resume=tmp_path)
+
+
+def half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def without_its_end(data: bytes) -> bytes:
+    return data[:-4096] + bytes(4096)
+
+
+def with_another_number_in_its_header(data: bytes) -> bytes:
+    assert data.count(b'\\"waves\\": ') == 1
+    before, found, after = data.partition(b'\\"waves\\": ')
+    return before + found + (b"2" if after[:1] == b"1" else b"1") + after[1:]
+
+
+@pytest.mark.parametrize("harm", [lambda _: b"", half, without_its_end, with_another_number_in_its_header])
+def test_whatever_a_power_cut_leaves_of_a_checkpoint_is_noticed(
+    tmp_path: Path, stopped: Path, model: PreTrainedModel, harm: Callable[[bytes], bytes]
+) -> None:
+    state = tmp_path / "state-000000001.safetensors"
+    state.write_bytes(harm(states(stopped)[0].read_bytes()))
+    with pytest.raises(StaleCheckpointError, match=r"not a readable checkpoint|damaged"):
+        go(model, Recorder(), resume=state)
 
 
 def test_a_finished_result_whose_weights_changed_is_not_handed_over(tmp_path: Path, model: PreTrainedModel) -> None:
@@ -197,7 +230,7 @@ def test_a_finished_result_whose_weights_changed_is_not_handed_over(tmp_path: Pa
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(LabError, match=r"2\.safetensors: damaged"):
-        go(model, Recorder(), resume=tmp_path)
+        go(model, Recorder(), resume=states(tmp_path)[0])
 
 
 def test_what_the_process_trained_before_does_not_matter(stopped: Path, make_model: MakeModel) -> None:
@@ -205,5 +238,5 @@ def test_what_the_process_trained_before_does_not_matter(stopped: Path, make_mod
     model = make_model()
     everywhere = LoraConfig(targets=("q_proj", "k_proj", "o_proj", "up_proj"))
     train_groups(model, GROUPS[:1], everywhere, TrainConfig(epochs=1), on_result=lambda _: None)
-    resumed = go(model, Recorder(), resume=stopped)
+    resumed = go(model, Recorder(), resume=states(stopped)[0])
     assert len(resumed.results) == len(GROUPS)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.models.checkpoint import states
+
 TRAINING = """
 import json, sys
 from pathlib import Path
@@ -16,6 +18,7 @@ import torch
 sys.path[:0] = sys.argv[2:]
 from tiny_model import random_model
 from training_data import make_groups
+from lab.models.checkpoint import states
 from lab.models.lora import LoraConfig
 from lab.models.train import train_groups
 from lab.models.training import TrainConfig
@@ -27,7 +30,7 @@ learned = VirtualConfig("prefix", 3) if folder.name == "prefix" else LoraConfig(
 config = TrainConfig(epochs=12, learning_rate=1e-2, eval_every=2, patience=4, in_flight=3, checkpoint_steps=2)
 results = []
 train_groups(random_model(330), make_groups(7, val=3), learned, config, on_result=results.append, checkpoint=folder,
-             resume=folder if (folder / "state.safetensors").exists() else None)
+             resume=next(iter(states(folder)), None))
 outcome = {r.name: [r.learned.digest(), r.steps, r.best_step, r.val_loss, r.train_loss] for r in results}
 print(json.dumps(outcome, sort_keys=True))
 """
@@ -50,13 +53,12 @@ def test_killed_and_resumed_equals_never_killed_bit_for_bit(tmp_path: Path, kind
     """`kills` are the numbers of checkpoints that each process lives to write."""
     never = start(tmp_path / "never" / kind)
     folder = tmp_path / "killed" / kind
-    state = folder / "state.safetensors"
     killed = 0
     for checkpoints in kills:
         process = start(folder)
         for _ in range(checkpoints):
-            before = state.stat().st_mtime_ns if state.exists() else 0
-            while process.poll() is None and (not state.exists() or state.stat().st_mtime_ns == before):
+            before = states(folder)[:1]
+            while process.poll() is None and states(folder)[:1] == before:
                 time.sleep(0.001)
         killed += process.poll() is None
         process.kill()

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from lab.errors import LabError
 from lab.models.batching import Example
 from lab.models.blend import BlendConfig
+from lab.models.checkpoint import states
 from lab.models.gate import Gate, GateConfig, load_gate, save_gate
 from lab.models.heads import HeadConfig, HeadsConfig
 from lab.models.identity import run_digest
@@ -352,7 +353,7 @@ def test_stopped_and_resumed_equals_never_stopped(make_model: MakeModel, tmp_pat
             should_stop=lambda: next(asked) >= 12,
             checkpoint=tmp_path,
         )
-    resumed = train(make_model(), groups, learned, config, checkpoint=tmp_path, resume=tmp_path)
+    resumed = train(make_model(), groups, learned, config, checkpoint=tmp_path, resume=states(tmp_path)[0])
     assert {name: result.learned.digest() for name, result in resumed.items()} == {
         name: result.learned.digest() for name, result in whole.items()
     }

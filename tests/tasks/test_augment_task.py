@@ -27,6 +27,7 @@ from lab.data.store import keep
 from lab.data.types import Dataset, Dialogue, Message, Persona
 from lab.errors import LabError
 from lab.methods.recipe import Recipe
+from lab.models.atomic import newest_first, number_of
 from lab.models.base import load_base
 from lab.settings import load_settings
 from lab.tasks import augment
@@ -104,6 +105,10 @@ class Run:
 Attempt = Callable[..., Run]
 
 
+class Killed(BaseException):
+    """The process is gone: nothing more is written."""
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
@@ -116,7 +121,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def attempt(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
-    """Runs the job once; it is told to stop after `stop_after` checkpoints."""
+    """Runs the job once; after `stop_after` checkpoints it is told to stop, or killed."""
     real = augment.generate
 
     def start(
@@ -126,6 +131,7 @@ def attempt(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atte
         personas: int | None = None,
         earlier: Run | None = None,
         stop_after: int = 0,
+        kill: bool = False,
     ) -> Run:
         folder = Path(tempfile.mkdtemp(dir=home, prefix=tmp_path.name))
         spec = {
@@ -139,6 +145,8 @@ def attempt(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atte
             events.append(event)
             if stop_after and sum(isinstance(one, Checkpoint) for one in events) == stop_after:
                 stop.set()
+                if kill:
+                    raise Killed
 
         def asking(server: Any, rows: Any, *others: Any, **options: Any) -> Any:
             run.prompts += ["\n".join(message["content"] for message in row.messages) for row in rows]
@@ -153,7 +161,7 @@ def attempt(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atte
         monkeypatch.setattr(augment, "generate", asking)
         try:
             run.done = augment.run(run.context)
-        except JobStopped:
+        except (JobStopped, Killed):
             assert stop.is_set()
         except LabError as error:
             run.error = str(error)
@@ -276,21 +284,30 @@ def test_a_base_that_writes_garbage_ends_the_job_with_a_sentence(attempt: Attemp
     assert sum(int(n) for n in re.findall(r"(\d+) [a-z]", sentence.partition("(")[2])) == 36
 
 
+@pytest.mark.parametrize("kill", [False, True])
 @pytest.mark.parametrize("how", ["paraphrase", "back-translation"])
-def test_stopped_and_gone_on_with_it_writes_the_same_bytes_and_asks_nothing_twice(attempt: Attempt, how):
+def test_stopped_or_killed_and_gone_on_with_it_writes_the_same_bytes_and_asks_nothing_twice(attempt, how, kill):
     whole = attempt(how, to=20)
-    first = attempt(how, to=20, stop_after=4)
+    first = attempt(how, to=20, stop_after=4, kill=kill)
     assert first.done is None
     second = attempt(how, to=20, earlier=first)
-    kept = len(orjson.loads((first.path / "checkpoint" / "texts.json").read_bytes())["texts"])
+    kept = number_of(newest_first(first.path / "checkpoint", "texts", ".json")[0])
     assert 0 < kept < len(set(whole.prompts))
     assert len(second.prompts) == len(set(whole.prompts)) - kept
     assert second.files() == whole.files()
 
 
-def test_a_damaged_checkpoint_costs_what_it_held(attempt: Attempt):
-    first = attempt("paraphrase", stop_after=2)
-    (first.path / "checkpoint" / "texts.json").write_bytes(b'{"texts": {')
+def test_a_damaged_checkpoint_costs_what_came_after_the_one_before_it(attempt: Attempt):
+    first = attempt("paraphrase", stop_after=3)
+    newest, before = newest_first(first.path / "checkpoint", "texts", ".json")
+    newest.write_bytes(b"")
     second = attempt("paraphrase", earlier=first)
     assert second.result["made"] == 9
-    assert "written anew" in second.log
+    assert f"the checkpoint before it is tried: {newest}: damaged" in second.log
+    whole = len(set(attempt("paraphrase").prompts))
+    assert len(second.prompts) == whole - number_of(before)
+    before.write_bytes(b'{"texts": {')
+    third = attempt("paraphrase", earlier=first)
+    assert len(third.prompts) == whole
+    assert f"the work starts anew: {before}: damaged" in third.log
+    assert [e for e in third.events if isinstance(e, Checkpoint)][-1] == Checkpoint("", 0, back=True)
