@@ -18,6 +18,7 @@ class Bench(StrEnum):
     EVALUATE = "evaluate"
     CHAT = "chat"
     SCALE = "scale"
+    QUEUE = "queue"
 
 
 def bench(
@@ -31,10 +32,20 @@ def bench(
     dropout: Annotated[float, typer.Option(help="LoRA dropout; with 0 both sides reach the same losses.")] = 0.05,
     dtype: Annotated[str, typer.Option(help="Number format of the base: auto, bf16 or float32.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    jobs: Annotated[int, typer.Option(help="Of queue: jobs that do nothing, all submitted at once.")] = 1000,
+    database: Annotated[
+        str, typer.Option(help="Of queue: a PostgreSQL server to measure on beside SQLite; database_url if not said.")
+    ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A tiny random model: see that it works.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
 ) -> None:
-    """Time training, evaluation or chat against peft on the same data and against the floor, or 10, 100, … personas."""
+    """Time training, evaluation or chat against peft on the same data and against the floor, or 10, 100, … personas.
+
+    Or the queue: how soon a worker starts a job, and how many it does in a second.
+    """
+    if what is Bench.QUEUE:
+        command = [sys.executable, "-m", "lab.bench.queue", f"--jobs={jobs}", f"--database={database}"]
+        raise typer.Exit(subprocess.run([*command, *(["--json"] if json else [])], check=False).returncode)
     options = {
         "base": base,
         "personas": personas,
