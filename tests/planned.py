@@ -117,7 +117,7 @@ def outcome(lease: Lease) -> Outcome:
 
 def succeed(lease: Lease) -> bool:
     """The fenced commit, with a result."""
-    return jobs.succeed(lease, outcome(lease))
+    return jobs.succeed(lease, outcome(lease)) is not None
 
 
 def succeed_on_disk(lease: Lease) -> bool:
@@ -126,4 +126,4 @@ def succeed_on_disk(lease: Lease) -> bool:
     folder = load_settings().artifacts / left.artifact
     folder.mkdir(parents=True)
     (folder / "result").write_text(left.artifact)
-    return jobs.succeed(lease, replace(left, manifest=write_manifest(folder, {})))
+    return jobs.succeed(lease, replace(left, manifest=write_manifest(folder, {}))) is not None

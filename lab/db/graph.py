@@ -41,11 +41,6 @@ def _lock(session: Session, jobs: Iterable[int]) -> list[int]:
     return ids
 
 
-def children(session: Session, job: int) -> list[int]:
-    """The jobs that wait for this one directly."""
-    return list(session.exec(select(JobParent.child).where(JobParent.parent == job)))
-
-
 def below(session: Session, job: int) -> set[int]:
     """All jobs that wait for this one, directly or not."""
     found: set[int] = set()
@@ -57,14 +52,15 @@ def below(session: Session, job: int) -> set[int]:
     return found
 
 
-def unblock(session: Session, jobs: Iterable[int]) -> None:
-    """BLOCKED → READY for each of `jobs` whose parents all succeeded.
+def unblock(session: Session, jobs: Iterable[int]) -> int:
+    """BLOCKED → READY for each of `jobs` whose parents all succeeded; returns how many those are.
 
     The rows are locked first, so of two parents that end at once the later one sees the earlier.
     """
     ids = _lock(session, jobs)
     free = update(Job).where(col(Job.id).in_(ids), col(Job.state) == State.BLOCKED, ~_waits())
-    session.execute(free.values(state=State.READY).execution_options(synchronize_session=False))
+    result = session.execute(free.values(state=State.READY).execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def skip_below(session: Session, job: int) -> None:

@@ -14,17 +14,15 @@ from sqlalchemy import ColumnElement, CursorResult, Insert, Update, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
-from lab.db import graph
+from lab.db import graph, steps
 from lab.db.engine import writing
 from lab.db.tables import (
     BROKEN,
     TERMINAL,
     WAITING,
     ChatReply,
-    Dataset,
     Job,
     JobLog,
-    JobParent,
     RunMetric,
     Score,
     State,
@@ -99,29 +97,14 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
     The claim is one conditional UPDATE: of two workers after one job, exactly one changes a row.
     """
     with writing() as session:
+        run = session.connection().execute
         while True:
-            ready = select(Job.id, Job.attempt).where(Job.queue == queue, Job.state == State.READY)
-            candidate = session.exec(ready.order_by(col(Job.priority).desc(), col(Job.id)).limit(1)).first()
+            candidate = run(steps.BEST_READY, {"in_queue": queue}).first()
             if candidate is None:
                 return None
             job_id, attempt = candidate
-            assert job_id is not None
-            taken = _changed(
-                session,
-                update(Job)
-                .where(col(Job.id) == job_id, col(Job.state) == State.READY, col(Job.attempt) == attempt)
-                .values(
-                    state=State.RUNNING,
-                    attempt=attempt + 1,
-                    owner=owner,
-                    device=device,
-                    beat=0,
-                    error=None,
-                    note="starting",
-                    started_at=now(),
-                    finished_at=None,
-                ),
-            )
+            row = {"job": job_id, "seen": attempt, "by": owner, "on": device, "at": now()}
+            taken = run(steps.TAKE, row).rowcount
             if taken:
                 lease = Lease(job_id, attempt + 1, owner)
                 try:
@@ -139,21 +122,19 @@ def _set_aside(session: Session, lease: Lease, error: Exception) -> None:
 
 
 def _claimed(session: Session, lease: Lease) -> Claim:
-    job = session.get_one(Job, lease.job)
-    data = job.spec.get("data")
-    dataset = session.get(Dataset, data) if isinstance(data, str) and data.isprintable() else None
-    parents = session.exec(
-        select(Job.key, Job.artifact, Job.manifest)
-        .join(JobParent, col(JobParent.parent) == Job.id)
-        .where(JobParent.child == lease.job)
-    ).all()
+    run = session.connection().execute
+    kind, method, spec, checkpoint = run(steps.TAKEN, {"job": lease.job}).one()
+    data = spec.get("data")
+    known = isinstance(data, str) and data.isprintable()
+    dataset = run(steps.FOLDER, {"data": data}).scalar() if known else None
+    parents = run(steps.ARTIFACTS, {"job": lease.job}).all()
     return Claim(
         lease,
-        job.kind,
-        job.method,
-        job.spec,
-        job.checkpoint,
-        dataset.folder if dataset else None,
+        kind,
+        method,
+        spec,
+        checkpoint,
+        dataset,
         {key: artifact for key, artifact, _ in parents if artifact is not None},
         {key: manifest for key, _, manifest in parents if manifest is not None},
     )
@@ -270,21 +251,28 @@ def leave(session: Session, job: Job, state: State, note: str = "") -> None:
         graph.skip_below(session, job.id or 0)
 
 
-def succeed(lease: Lease, outcome: Outcome) -> bool:
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A job has succeeded."""
+
+    freed: bool  # whether others are READY because of it
+
+
+def succeed(lease: Lease, outcome: Outcome) -> Committed | None:
     """The fenced commit: SUCCEEDED, its scores, and every child that now waits for nothing is READY.
 
-    Returns False, and changes nothing, if the lease no longer holds or the job is to be cancelled.
+    Returns None, and changes nothing, if the lease no longer holds or the job is to be cancelled.
     """
     with writing() as session:
-        job = _held(session, lease)
-        if job is None or job.cancel_requested:
-            return False
-        job.progress = 1.0
-        job.artifact, job.manifest, job.result = outcome.artifact, outcome.manifest, outcome.result
-        session.add_all(outcome.scores)
-        leave(session, job, State.SUCCEEDED)
-        graph.unblock(session, graph.children(session, lease.job))
-        return True
+        run = session.connection().execute
+        fence = {"job": lease.job, "of_attempt": lease.attempt, "by": lease.owner}
+        left = {"folder": outcome.artifact, "digest": outcome.manifest, "left": outcome.result, "at": now()}
+        if not run(steps.COMMIT, fence | left).rowcount:
+            return None
+        if outcome.scores:
+            run(steps.SCORES, [score.model_dump() for score in outcome.scores])
+        children = run(steps.CHILDREN, {"job": lease.job}).scalars().all()
+        return Committed(bool(children) and graph.unblock(session, children) > 0)
 
 
 def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from lab.db import jobs
 from lab.db.engine import DatabaseError
-from lab.db.jobs import Claim, Lease, Outcome
+from lab.db.jobs import Claim, Committed, Lease, Outcome
 from lab.db.tables import RunMetric, Score
 from lab.settings import Settings
 from lab.tasks.child import ExecutorProcess
@@ -68,25 +68,25 @@ class Attempt:
         self._cancel = False
         self._told_to_stop: float | None = None
         self._killed_because: str | None = None
-        self._succeeded = False
+        self._committed: Committed | None = None
         self._said = 0  # log lines
 
-    def run(self, executor: ExecutorProcess) -> bool:
-        """Carry the attempt to its end, whatever that is; True if the job succeeded.
+    def run(self, executor: ExecutorProcess) -> Committed | None:
+        """Carry the attempt to its end, whatever that is; None unless the job succeeded.
 
         Raises:
             LeaseLostError: the job belongs to somebody else by now, or soon may: its executor has to end.
         """
         if "data" in self._claim.spec and self._claim.dataset is None:
             self.fail("its data set was never imported into this database; submit its study again", for_good=True)
-            return False
+            return None
         executor.run(self._assignment())
         while not self._finished(executor, executor.next_event(timeout=self._patience())):
             self._keep_alive(executor)
         executor.last_used = time.monotonic()
-        if self._succeeded and self._settings.artifacts_url and self._claim.kind != "chat":
+        if self._committed and self._settings.artifacts_url and self._claim.kind != "chat":
             executor.tidy(self._lease.job, self._lease.attempt)
-        return self._succeeded
+        return self._committed
 
     def fail(self, error: str, *, for_good: bool) -> None:
         """End it with an error."""
@@ -195,8 +195,8 @@ class Attempt:
         ]
         artifact = self._folder if done.manifest else ""
         outcome = Outcome(artifact, done.manifest, done.result, scores)
-        self._succeeded = self._write(lambda: jobs.succeed(self._lease, outcome))
-        if not self._succeeded:  # a cancel came just before the commit, or the lease is lost and this changes nothing
+        self._committed = self._write(lambda: jobs.succeed(self._lease, outcome))
+        if self._committed is None:  # a cancel came just before it, or the lease is lost and this changes nothing
             self._hand_back()
 
     def _hand_back(self) -> None:

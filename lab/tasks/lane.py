@@ -26,14 +26,14 @@ class Lane:
         device: str,
         owner: str,
         settings: Settings,
-        on_success: Callable[[], None],
+        on_freed: Callable[[], None],
         command: Sequence[str] = EXECUTOR,
     ) -> None:
         self.queue = queue
         self._device = device
         self._owner = owner
         self._settings = settings
-        self._on_success = on_success
+        self._on_freed = on_freed
         self._command = command
         self._executor: ExecutorProcess | None = None
         self._owes = False  # whether the table may say that it runs a job that it does not run
@@ -63,9 +63,9 @@ class Lane:
 
     def _carry_out(self, claim: Claim) -> None:
         attempt = Attempt(claim, self._device, self._settings, self._stopping.is_set)
-        succeeded = False
+        committed = None
         try:
-            succeeded = attempt.run(self._warm())
+            committed = attempt.run(self._warm())
         except LeaseLostError:
             logger.warning("job %s, attempt %s is no longer ours", claim.lease.job, claim.lease.attempt)
             self._let_go()
@@ -73,8 +73,8 @@ class Lane:
             logger.exception("job %s, attempt %s", claim.lease.job, claim.lease.attempt)
             self._let_go()
             jobs.fail(claim.lease, f"its worker could not go on: {type(error).__name__}: {error}")
-        if succeeded:
-            self._on_success()
+        if committed is not None and committed.freed:
+            self._on_freed()
 
     def _warm(self) -> ExecutorProcess:
         """The warm executor, or a new one."""

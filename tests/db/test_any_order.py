@@ -138,7 +138,7 @@ class Lives(RuleBasedStateMachine):
             case "work":
                 self.work(lease, (7 * step) % 4, held)
             case "succeed":
-                assert jobs.succeed(lease, self.outcome(lease)) == (held and not row.cancel_requested)
+                assert bool(jobs.succeed(lease, self.outcome(lease))) == (held and not row.cancel_requested)
             case "fail" | "fail for good":
                 assert (jobs.fail(lease, "error", for_good=move != "fail") is not None) == held
             case "stop":

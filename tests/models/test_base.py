@@ -116,7 +116,9 @@ def test_damaged_files_are_one_clear_sentence(folder):
         load_base(str(folder), "cpu")
     weights.unlink()
     (folder / "pytorch_model.bin").write_bytes(b"a pickle is never read")
-    with pytest.raises(LabError, match=r"The weights of .* are in pytorch_model.bin, and to read such a file can run code"):
+    with pytest.raises(
+        LabError, match=r"The weights of .* are in pytorch_model.bin, and to read such a file can run code"
+    ):
         load_base(str(folder), "cpu")
     (folder / "config.json").write_text("{")
     with pytest.raises(LabError, match=r"The configuration of .* cannot be read"):
