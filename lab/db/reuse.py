@@ -47,7 +47,8 @@ def succeeded(keys: Sequence[str]) -> list[Job]:
 def specs(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Key → spec of the jobs of these keys that are there, in whatever state."""
     with reading() as session:
-        return dict(session.exec(select(Job.key, Job.spec).where(col(Job.key).in_(keys))).all())
+        found = session.exec(select(Job.key, Job.spec).where(col(Job.key).in_(keys)))
+        return {key: dict(spec) for key, spec in found}
 
 
 def _succeeded(session: Session, job_id: int) -> bool:

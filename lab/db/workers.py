@@ -134,10 +134,8 @@ def drained(machine: str) -> list[Worker]:
 def busy() -> dict[str, list[Busy]]:
     """Worker → the jobs that it has at hand."""
     with reading() as session:
-        wanted = select(Job.owner, Job.id, Job.kind, Job.method, Job.device, Job.progress)
         found: dict[str, list[Busy]] = {}
-        for owner, job, kind, method, device, progress in session.exec(
-            wanted.where(Job.state == State.RUNNING).order_by(col(Job.id))
-        ):
-            found.setdefault(owner or "", []).append(Busy(job or 0, kind, method, device or "", progress))
+        for job in session.exec(select(Job).where(Job.state == State.RUNNING).order_by(col(Job.id))):
+            at_hand = Busy(job.id or 0, job.kind, job.method, job.device or "", job.progress)
+            found.setdefault(job.owner or "", []).append(at_hand)
         return found
