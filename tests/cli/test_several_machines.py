@@ -211,7 +211,7 @@ def test_a_machine_that_has_computed_nothing_reads_every_prediction(lab: Lab):
     assert len(said) >= 1
     assert all(turn == ["unified", "persona"] for turn in said)
     fetched = {path.name for path in lab.home("desk").glob("artifacts/[0-9]*/*/*")}
-    assert fetched == {"predictions.jsonl"}, "what is not read is not fetched"
+    assert fetched == {"predictions.jsonl", "manifest.json", ".fetch"}, "what is not read is not fetched"
 
 
 def test_what_two_machines_trained_is_exported_by_a_third(lab: Lab):
