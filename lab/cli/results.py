@@ -22,6 +22,7 @@ _OTHERS = {
     "numerical_precision": "numbers",
     "token_nll": "NLL",
 }
+_AFTER = "(after test)"  # beside a method that was added or changed when test had been read
 
 
 def results(
@@ -38,7 +39,7 @@ def results(
     _check("split", split, evaluated_splits(row.id), row)
     if task_type:
         _check("task type", task_type, task_types(row.id, split), row)
-    print_results(row, split, json, task_type)
+    print_results(row, split, json, task_type, by="lab results")
 
 
 def _check(what: str, wanted: str, known: list[str], study: StudyRow) -> None:
@@ -47,9 +48,9 @@ def _check(what: str, wanted: str, known: list[str], study: StudyRow) -> None:
         raise LabError(f"study '{study.name}' has no {what} '{wanted}'; {has}.")
 
 
-def print_results(study: StudyRow, split: str, json: bool, task_type: str = "") -> None:
-    """The table, or its JSON."""
-    found = read_results(study, split, task_type)
+def print_results(study: StudyRow, split: str, json: bool, task_type: str = "", *, by: str) -> None:
+    """The table, or its JSON; `by` is the command that shows it."""
+    found = read_results(study, split, task_type, by=by)
     if json:
         print_json(as_json(found))
         return
@@ -78,6 +79,8 @@ def _below(found: Results) -> Iterator[str]:
         yield f"p: paired t-test, corrected for {compared} methods (Holm); intervals are not corrected"
     if found.note:
         yield found.note
+    if found.looks is not None:
+        yield found.looks.says
 
 
 def _against_unified(methods: list[MethodResult]) -> Table:
@@ -85,7 +88,8 @@ def _against_unified(methods: list[MethodResult]) -> Table:
     for method in methods:
         versus = method.vs_unified
         difference = f"{versus.difference:+.3f}{_interval(versus.low, versus.high, '+.3f')}" if versus else ""
-        rows.append((method.name, _with_interval(method.metrics.get(MAIN_METRIC)), difference, _p(versus)))
+        name = f"{method.name} {_AFTER}" if method.after_test else method.name
+        rows.append((name, _with_interval(method.metrics.get(MAIN_METRIC)), difference, _p(versus)))
     numbers = ("similarity", "Δ unified", "p (Holm)")
     return table(("method", *numbers), rows, right=numbers)
 

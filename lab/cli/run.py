@@ -198,9 +198,8 @@ def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
 
 def _finish(study: StudyRow, json: bool) -> None:
     broken = [job for job in list_jobs(study.id) if job.state in BROKEN]
-    print_results(
-        get_study(study.name), "test" if "test" in study.spec["evaluate"] else study.spec["evaluate"][0], json
-    )
+    split = "test" if "test" in study.spec["evaluate"] else study.spec["evaluate"][0]
+    print_results(get_study(study.name), split, json, by="lab wait")
     if broken:
         worst = broken[-1]
         why = worst.error or f"it is {worst.state}"

@@ -237,3 +237,18 @@ class Worker(SQLModel, table=True):
     usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(_Object(), nullable=False))
     started_at: datetime = Field(default_factory=now, sa_column=_moment())
     seen_at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class TestLook(SQLModel, table=True):
+    """A plan of a study whose test scores somebody read: what was planned later was planned with test in sight.
+
+    No row refers to another: a look stays, whatever becomes of the study.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    dataset: str = Field(index=True)  # digest
+    study: str  # name
+    # Method → keys of its test evaluations.
+    methods: dict[str, Any] = Field(sa_column=Column(_Object(), nullable=False))
+    by: str  # what read them
+    at: datetime = Field(default_factory=now, sa_column=_moment())

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from lab.metrics.curves import Curve
 from lab.metrics.paired import Against, Seeds
 from lab.metrics.selection import Ceiling
 from lab.metrics.statistics import Summary
+from lab.report.looks import Look, Looks  # noqa: F401
 from lab.report.results import Results
 
 Removal = Literal["removed", "partly", "kept", "untested"]
@@ -78,34 +78,6 @@ class ControlEvidence:
     personal: Against | None
     left: Against | None
     verdict: Removal
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One plan of a study whose test scores were read; to read it again, or more of it as it finishes, is none."""
-
-    study: str
-    at: datetime
-    by: str  # "lab results", "Results screen", …
-    plan: str  # digest of the methods and their test evaluations
-    methods: tuple[str, ...]
-    added: tuple[str, ...]  # that the first look at these data did not know, or knew otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """How often test was read, and what was decided after it had been."""
-
-    own: tuple[Look, ...]  # of this study, oldest first
-    others: tuple[Look, ...]  # of other studies on the same data, before this one's first look
-    after_test: tuple[str, ...]  # methods of this study that were added or changed afterwards
-
-    @property
-    def says(self) -> str:
-        """One sentence for a report."""
-        from lab.report.looks import sentence
-
-        return sentence(self)
 
 
 @dataclass(frozen=True, slots=True)

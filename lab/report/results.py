@@ -9,7 +9,8 @@ from typing import Any
 from lab.db.queries import StudyRow
 from lab.db.scores import ScoreRow, costs, scores, sweeps
 from lab.metrics.aggregate import METRICS
-from lab.metrics.statistics import Comparison, compare, holm, summarise
+from lab.metrics.statistics import Comparison, compare_many, holm, summarise_many
+from lab.report.looks import TEST, Looks, looked, looks_at
 
 REFERENCE = "unified"
 MAIN_METRIC = "embedding_similarity"
@@ -74,6 +75,7 @@ class MethodResult:
     vs_unified: Versus | None
     cost: Cost
     choices: list[Choice] = field(default_factory=list)  # of its sweep, one for each seed; empty without a sweep
+    after_test: bool = False  # it was added or changed after test scores had been read: its p value is exploratory
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Results:
     base: str
     split: str
     methods: list[MethodResult]
+    looks: Looks | None = None  # at test; None for another split
 
     @property
     def n_personas(self) -> int:
@@ -101,38 +104,47 @@ class Results:
 
 
 def persona_scores(
-    study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = ""
+    study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = "", *, by: str = "a program"
 ) -> dict[str, dict[str, float]]:
-    """Method → persona → score, averaged over seeds."""
+    """Method → persona → score, averaged over seeds; `by` reads them, which is a look if they are of test."""
     rows = scores(study.id, split, task_type=task_type, metric=metric)
+    if rows:
+        looked(study, split, by)
     return {method: table[metric] for method, table in _tables(rows).items()}
 
 
-def results(study: StudyRow, split: str = "test", task_type: str = "") -> Results:
-    """Everything that is evaluated so far; methods without scores are left out."""
+def results(study: StudyRow, split: str = TEST, task_type: str = "", *, by: str = "a program") -> Results:
+    """Everything that is evaluated so far; methods without scores are left out. `by` reads it, see `lab.db.looks`."""
     tables = _tables(scores(study.id, split, task_type=task_type))
-    reference = tables.get(REFERENCE, {}).get(MAIN_METRIC)
-    compared = {
-        name: compare(table[MAIN_METRIC], reference)
-        for name, table in tables.items()
-        if reference and name != REFERENCE and table.get(MAIN_METRIC, {}).keys() & reference.keys()
-    }
+    if tables:
+        looked(study, split, by)
+    looks = looks_at(study) if split == TEST else None
+    compared = _compared(tables)
     corrected = holm({name: comparison.t_p for name, comparison in compared.items()})
-    ledger, swept = costs(study.id, split), sweeps(study.id)
+    ledger, swept, estimates = costs(study.id, split), sweeps(study.id), _estimates(tables)
     methods = [
         MethodResult(
             name=name,
             n_personas=max(len(personas) for personas in table.values()),
-            metrics=_estimates(table),
+            metrics=estimates[name],
             vs_unified=_versus(compared[name], corrected[name]) if name in compared else None,
             cost=Cost(**ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})),
             choices=[Choice(seed, tried) for seed, tried in swept.get(name, ())],
+            after_test=looks is not None and name in looks.after_test,
         )
         for name, table in tables.items()
     ]
     order = list(study.spec["methods"])
     methods.sort(key=lambda method: order.index(method.name) if method.name in order else len(order))
-    return Results(study.name, study.dataset_name, study.base, split, methods)
+    return Results(study.name, study.dataset_name, study.base, split, methods, looks)
+
+
+def _compared(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, Comparison]:
+    """Method → it against unified in the main metric, where they share a persona."""
+    reference = tables.get(REFERENCE, {}).get(MAIN_METRIC, {})
+    own = {name: table.get(MAIN_METRIC, {}) for name, table in tables.items() if name != REFERENCE}
+    names = [name for name, scores_ in own.items() if scores_.keys() & reference.keys()]
+    return dict(zip(names, compare_many([(own[name], reference) for name in names]), strict=True))
 
 
 def as_json(table: Results) -> dict[str, Any]:
@@ -143,6 +155,7 @@ def as_json(table: Results) -> dict[str, Any]:
         "base": table.base,
         "split": table.split,
         "note": table.note,
+        "test_looks": _looks_json(table.looks),
         "methods": [
             {
                 "name": method.name,
@@ -152,6 +165,7 @@ def as_json(table: Results) -> dict[str, Any]:
                     for name, estimate in method.metrics.items()
                 },
                 "vs_unified": _versus_json(method.vs_unified),
+                "after_test": method.after_test,
                 "cost": {
                     "train_seconds": method.cost.train_seconds,
                     "parameters": method.cost.parameters,
@@ -161,6 +175,18 @@ def as_json(table: Results) -> dict[str, Any]:
             }
             for method in table.methods
         ],
+    }
+
+
+def _looks_json(looks: Looks | None) -> dict[str, Any] | None:
+    """How often test was read; None for another split."""
+    if looks is None:
+        return None
+    return {
+        "says": looks.says,
+        "looks": [{"at": look.at.isoformat(), "by": look.by, "plan": look.plan} for look in looks.own],
+        "after_test": list(looks.after_test),
+        "other_studies": list(dict.fromkeys(look.study for look in looks.others)),
     }
 
 
@@ -205,15 +231,16 @@ def _tables(rows: Iterable[ScoreRow]) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def _estimates(table: dict[str, dict[str, float]]) -> dict[str, Estimate]:
-    estimates = {}
-    for metric in METRICS:
-        if metric in table:
-            summary = summarise(table[metric], higher_is_better=METRICS[metric].higher_is_better is not False)
-            interval = summary.interval
-            low, high = (interval.low, interval.high) if interval else (None, None)
-            estimates[metric] = Estimate(summary.mean, low, high, summary.n)
-    return estimates
+def _estimates(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, Estimate]]:
+    """Method → metric → estimate, in the order of the metrics; all at once, as they share one resampling."""
+    places = [(name, metric) for name, table in tables.items() for metric in METRICS if metric in table]
+    wanted = [(tables[name][metric], METRICS[metric].higher_is_better is not False) for name, metric in places]
+    found: dict[str, dict[str, Estimate]] = {name: {} for name in tables}
+    for (name, metric), summary in zip(places, summarise_many(wanted), strict=True):
+        interval = summary.interval
+        low, high = (interval.low, interval.high) if interval else (None, None)
+        found[name][metric] = Estimate(summary.mean, low, high, summary.n)
+    return found
 
 
 def _versus(comparison: Comparison, p_holm: float) -> Versus:

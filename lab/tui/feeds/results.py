@@ -14,6 +14,8 @@ from lab.report.predictions import Prediction, read_predictions
 from lab.report.results import REFERENCE, Results, persona_scores, results
 from lab.store.artifacts import artifacts
 
+_SCREEN = "Results screen"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -93,7 +95,7 @@ class ResultsFeed:
             return ResultsView(wanted)
         of = (study.id, tuple(sorted(study.counts.items())), wanted.split)
         if of != self._scores_of:
-            self._scores, self._scores_of = persona_scores(study, wanted.split), of
+            self._scores, self._scores_of = persona_scores(study, wanted.split, by=_SCREEN), of
         level = (*of, wanted.method, wanted.persona)
         if self._view is None or level != self._of:
             self._view, self._of = _view(study, wanted, self._scores), level
@@ -109,7 +111,7 @@ def _view(study: StudyRow, wanted: Wanted, scores: dict[str, dict[str, float]]) 
     about = {name: method.about for name, method in catalog().items()}
     about |= {name: method.get("about", "") for name, method in own.items()}
     lowest = {method: min(values.values()) for method, values in scores.items()}
-    return ResultsView(wanted, results(study, wanted.split), lowest, about)
+    return ResultsView(wanted, results(study, wanted.split, by=_SCREEN), lowest, about)
 
 
 def _personas(study: StudyRow, method: str, scores: dict[str, dict[str, float]]) -> list[PersonaResult]:
