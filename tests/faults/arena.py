@@ -35,10 +35,11 @@ T = TypeVar("T")
 
 TESTS = Path(__file__).parent.parent
 PATIENCE = 180.0  # seconds in which everything ends once nothing is hurt any more, on a busy machine
-# Small, so that much can happen in a minute.
+LEASE = 4.0  # seconds
+# Of workers and screens; small, so that much can happen in a minute.
 SETTINGS = {
     "LAB_HEARTBEAT_SECONDS": "0.3",
-    "LAB_LEASE_SECONDS": "4",
+    "LAB_LEASE_SECONDS": f"{LEASE:g}",
     "LAB_GRACE_SECONDS": "3",
     "LAB_RETRY_SECONDS": "0.2",
 }
@@ -118,7 +119,7 @@ class Arena:
         """What every process of this lab is given."""
         path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
         given = {"PYTHONPATH": path, "FAULTS_DIARY": str(self.diaries), "OMP_NUM_THREADS": "1"}
-        return os.environ | given | variables
+        return os.environ | SETTINGS | given | variables
 
     @property
     def diaries(self) -> Path:

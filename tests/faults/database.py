@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import time
 
-from faults.arena import Arena
+from faults.arena import LEASE, Arena
 from lab.settings import load_settings
 
 _SELF_STOP = "is no longer ours"  # a worker's word when it lets go of a job
@@ -38,7 +38,7 @@ def away(arena: Arena) -> None:
         arena.patiently(lambda: arena.bunch(9, steps=20, pause=0.1))
         _wait_for_work(arena)
         arena.postgres.stop("fast")
-        time.sleep(load_settings().lease_seconds * arena.rng.uniform(1, 2))
+        time.sleep(LEASE * arena.rng.uniform(1, 2))
         arena.postgres.start()
         arena.hurt()
     arena.settle()
@@ -55,7 +55,7 @@ def locked(arena: Arena) -> None:
         with contextlib.closing(sqlite3.connect(load_settings().artifacts / "lab.db", timeout=30)) as wall:
             wall.isolation_level = None
             wall.execute("BEGIN IMMEDIATE")
-            time.sleep(load_settings().lease_seconds * arena.rng.uniform(1, 2))
+            time.sleep(LEASE * arena.rng.uniform(1, 2))
             wall.execute("ROLLBACK")
         arena.hurt()
     arena.settle()

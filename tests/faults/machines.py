@@ -11,7 +11,7 @@ import time
 import psutil
 from planned import all_jobs, job
 
-from faults.arena import PATIENCE, Arena
+from faults.arena import LEASE, PATIENCE, Arena
 from lab.settings import load_settings
 
 
@@ -27,7 +27,7 @@ def zombie(arena: Arena) -> None:
         _signal(with_executor, signal.SIGSTOP)
         arena.hurt()
         near = arena.worker("near")
-        time.sleep(load_settings().lease_seconds * arena.rng.uniform(1.2, 1.6))
+        time.sleep(LEASE * arena.rng.uniform(1.2, 1.6))
         far.send_signal(signal.SIGCONT)
         _signal(with_executor, signal.SIGCONT)
         arena.finish(ids)

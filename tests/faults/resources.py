@@ -88,8 +88,8 @@ def memory_limit(arena: Arena) -> None:
         arena.worker("two", FAULTS_MEMORY_GROUP=group)
         for _ in range(arena.times(5, 1)):
             plan = [arena.job(f"plain-{n}") for n in range(4)]
-            plan += [arena.job(f"greedy-{n}", f"plain-{n}", fault="memory") for n in range(4)]
-            plan += [arena.job(f"killed-{n}", f"greedy-{n}", fault="killed for memory") for n in range(4)]
+            plan += [arena.job(f"greedy-{n}", f"plain-{n}", fault="memory", at=5) for n in range(4)]
+            plan += [arena.job(f"killed-{n}", f"greedy-{n}", fault="killed for memory", at=5) for n in range(4)]
             arena.submit(*plan)
             arena.hurt(8)
             arena.kills += 4

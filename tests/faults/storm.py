@@ -81,12 +81,12 @@ def _unfinished() -> list[Job]:
 
 def kill_storm(arena: Arena) -> None:
     """Until so many were killed, and at least one graph of jobs is done."""
-    fleet, wanted, looked = Fleet(arena), arena.times(KILLS, 8), time.monotonic()
+    fleet, wanted, looked = Fleet(arena), arena.times(KILLS, 5), time.monotonic()
     ids: list[int] = []
     while arena.kills < wanted or arena.unfinished(ids):
         fleet.man()
         if not arena.unfinished(ids):
-            ids = arena.submit(*graph(arena, arena.times(JOBS, 12)))
+            ids = arena.submit(*graph(arena, arena.times(JOBS, 10)))
             queue.wake(queue.CHAT, [arena.ask() for _ in range(arena.times(10))])
         if arena.kills < wanted and not _one_more_would_be_too_many():
             victim = fleet.victim()

@@ -16,7 +16,7 @@ from alembic import command
 from planned import all_jobs, own_lab
 
 from faults import database, machines, recorder, resources, screens, steps, storm, upgrade, wakeups
-from faults.arena import SETTINGS, Arena
+from faults.arena import Arena
 from faults.databases import Postgres
 from faults.table import Row
 from lab.db.engine import connected
@@ -83,7 +83,7 @@ def run(fault: Fault, kind: str, *, seed: int, scale: float, postgres: Postgres 
     began = time.monotonic()
     rng = random.Random(f"{seed} {fault.name} {kind}")
     arena = Arena(home, rng, scale, postgres if url else None, url)
-    settings = SETTINGS | ({"LAB_DATABASE_URL": url} if url else {}) | variables
+    settings = ({"LAB_DATABASE_URL": url} if url else {}) | variables
     with fault.around(home) as more, own_lab(home, **settings, **more):
         _prepare(fault)
         try:
