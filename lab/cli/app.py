@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import bench, chat, compare, data, export, jobs, machine, methods, persona, results, run, workers
+from lab.cli import (
+    backup,
+    bench,
+    chat,
+    clean,
+    compare,
+    data,
+    export,
+    jobs,
+    machine,
+    methods,
+    persona,
+    results,
+    run,
+    workers,
+)
 
 app = typer.Typer(
     name="lab",
@@ -34,6 +49,9 @@ app.command()(machine.up)
 app.command()(machine.down)
 app.command()(machine.status)
 app.command()(machine.doctor)
+app.command(name="clean")(clean.clean)
+app.command(name="backup")(backup.backup)
+app.command()(backup.restore)
 app.command(name="workers")(workers.workers)
 app.command()(workers.drain)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,7 +80,10 @@ def _study_line(study: StudyRow) -> tuple[str, ...]:
     return (study.name, study.dataset_name, study.base, *numbers)
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Check every row and every artifact too.")] = False,
+    json: Json = False,
+) -> None:
     """Check settings, base model, disk, database, queue and worker; exit code 1 if something is wrong."""
     checks: dict[str, Callable[[], str]] = {
         "settings": _settings,
@@ -97,15 +100,30 @@ def doctor(json: Json = False) -> None:
             found[name] = (True, check())
         except LabError as error:
             found[name] = (False, str(error))
+    examined = _examined() if deep and found["database"][0] else None
+    if examined:
+        found["deep"] = (examined["ok"], examined["says"])
     if json:
-        print_json({name: {"ok": ok, "says": says} for name, (ok, says) in found.items()})
+        told: dict[str, Any] = {name: {"ok": ok, "says": says} for name, (ok, says) in found.items()}
+        print_json(told | ({"deep": examined} if examined else {}))
     else:
         for name, (ok, says) in found.items():
             console.print(
                 f"{'[green]ok[/]  ' if ok else '[red]bad[/] '} {name:<9} {marked(says)}", soft_wrap=True, markup=True
             )
+        for sentence in examined["violations"] if examined else ():
+            console.print(f"     {marked(sentence)}", soft_wrap=True, markup=True)
     if not all(ok for ok, _ in found.values()):
         raise typer.Exit(1)
+
+
+def _examined() -> dict[str, Any]:
+    from lab.cli.deep import examine
+
+    try:
+        return examine()
+    except LabError as error:
+        return {"ok": False, "says": str(error), "violations": []}
 
 
 def _settings() -> str:

@@ -121,14 +121,21 @@ def engine() -> Engine:
 
 
 @contextmanager
-def connected(*, writing: bool) -> Iterator[Connection]:
+def connected(*, writing: bool, snapshot: bool = False) -> Iterator[Connection]:
     """A transaction: committed at the end, rolled back on an exception.
+
+    Args:
+        writing: it begins as a writer.
+        snapshot: all its statements see one moment, as they do on SQLite anyway.
 
     Raises:
         DatabaseError: the database does not answer, is locked for too long, or its disk is full.
     """
+    options: dict[str, Any] = {"writing": writing}
+    if snapshot and engine().dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
     try:
-        with engine().connect().execution_options(writing=writing) as connection, connection.begin():
+        with engine().connect().execution_options(**options) as connection, connection.begin():
             yield connection
     except IntegrityError:
         raise  # a fault of ours, not of the database's
@@ -147,8 +154,11 @@ def _unusable(error: Exception) -> DatabaseError:
 
 
 @contextmanager
-def _session(*, writing: bool) -> Iterator[Session]:
-    with connected(writing=writing) as connection, Session(connection, expire_on_commit=False) as session:
+def _session(*, writing: bool, snapshot: bool = False) -> Iterator[Session]:
+    with (
+        connected(writing=writing, snapshot=snapshot) as connection,
+        Session(connection, expire_on_commit=False) as session,
+    ):
         yield session
         session.flush()
 
@@ -156,6 +166,11 @@ def _session(*, writing: bool) -> Iterator[Session]:
 def reading() -> AbstractContextManager[Session]:
     """`with reading() as session:` a read transaction."""
     return _session(writing=False)
+
+
+def reading_at_once() -> AbstractContextManager[Session]:
+    """A read transaction in which all statements see the database as of one moment, whoever writes meanwhile."""
+    return _session(writing=False, snapshot=True)
 
 
 def writing() -> AbstractContextManager[Session]:

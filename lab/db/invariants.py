@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, select
 
-from lab.db.engine import reading
+from lab.db.engine import reading_at_once
 from lab.db.jobs import CRASH_CAP
 from lab.db.tables import BROKEN, TERMINAL, Job, JobLog, JobParent, Score, State, StudyJob
 
@@ -56,7 +56,7 @@ def check_invariants(verify: Callable[[str, str], None] | None = None) -> list[s
     Args:
         verify: raises unless the artifact in this folder is what the manifest of this digest says.
     """
-    with reading() as session:
+    with reading_at_once() as session:
         rows = _Rows.load(session)
         found = [sentence for job in rows.jobs.values() for sentence in _job(job)]
         found += _graph(rows)

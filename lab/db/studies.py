@@ -12,6 +12,7 @@ from lab.db.engine import writing
 from lab.db.graph import unblock
 from lab.db.jobs import drop, revive
 from lab.db.tables import Dataset, Job, JobParent, State, Study, StudyJob
+from lab.errors import LabError
 
 _SUBMIT_LOCK = 0x1AC  # on a shared PostgreSQL
 
@@ -38,7 +39,7 @@ class NewJob(Protocol):
 def save_dataset(dataset: Dataset) -> None:
     """Record an imported data set; the same digest again only renews name and source."""
     with writing() as session:
-        _one_at_a_time(session)
+        one_at_a_time(session)
         session.merge(dataset)
 
 
@@ -60,9 +61,14 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
 
     Returns:
         the ids of all jobs of the plan, in the plan's order.
+
+    Raises:
+        LabError: its data set was cleaned away since it was planned.
     """
     with writing() as session:
-        _one_at_a_time(session)
+        one_at_a_time(session)
+        if session.get(Dataset, study.dataset) is None:
+            raise LabError(f"study '{study.name}': its data set was cleaned away meanwhile; submit the study again.")
         known = session.exec(select(Study).where(Study.name == study.name)).first()
         if known is not None:
             known.spec, known.dataset, known.base = study.spec, study.dataset, study.base
@@ -88,7 +94,7 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         return [ids[job.key] for job in jobs]
 
 
-def _one_at_a_time(session: Session) -> None:
+def one_at_a_time(session: Session) -> None:
     """Two who submit at once must not both insert what they share; SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({_SUBMIT_LOCK})"))

@@ -84,7 +84,7 @@ class Attempt:
         while not self._finished(executor, executor.next_event(timeout=self._patience())):
             self._keep_alive(executor)
         executor.last_used = time.monotonic()
-        if self._committed and self._settings.artifacts_url and self._claim.kind != "chat":
+        if self._committed and self._claim.kind != "chat":
             executor.tidy(self._lease.job, self._lease.attempt)
         return self._committed
 

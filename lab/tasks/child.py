@@ -75,7 +75,7 @@ class ExecutorProcess:
         self._write(encode_assignment(assignment))
 
     def tidy(self, job: int, attempt: int) -> None:
-        """Have it tidy up the store after a job has succeeded, before it does the next."""
+        """Have it tidy up after a job has succeeded, before it does the next."""
         self._write(encode_tidy(job, attempt))
 
     def stop_job(self) -> None:

@@ -31,6 +31,7 @@ from lab.store.cache import make_room
 from lab.store.checkpoints import tidy
 from lab.store.remote import StoreError
 from lab.tasks.context import JobContext, JobStopped
+from lab.tasks.disk import clear_up, disk_full
 from lab.tasks.manifest import write_manifest
 from lab.tasks.messages import Assignment, Checkpoint, Done, Event, Failed, Log, Stopped, encode_event
 
@@ -126,7 +127,7 @@ class Executor:
             self.emit(Failed(str(error), for_good=True))
         except Exception as error:
             self.emit(Log(traceback.format_exc()))
-            self.emit(Failed(f"{type(error).__name__}: {error}", for_good=False))
+            self.emit(Failed(disk_full(error, context.root) or f"{type(error).__name__}: {error}", for_good=False))
 
     @staticmethod
     def _make_room(context: JobContext) -> None:
@@ -154,6 +155,7 @@ class Executor:
 
 
 def _tidy(job: int, attempt: int) -> None:
+    clear_up(artifacts().root / str(job) / str(attempt))
     try:
         tidy(artifacts(), job, attempt)
     except LabError as error:  # what is left takes up room and harms nobody

@@ -165,7 +165,7 @@ def encode_assignment(assignment: Assignment) -> bytes:
 
 
 def encode_tidy(job: int, attempt: int) -> bytes:
-    """One line: this attempt is the committed one, what else the job left in the store may go."""
+    """One line: this attempt is the committed one, what else the job left may go."""
     return orjson.dumps({"tidy": [job, attempt]}, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -159,7 +159,7 @@ def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, Dialog
     if persona_id is not None:
         dataset = renamed(dataset, persona_id, source)
     content = digest(dataset)
-    folder = keep(dataset, root / "datasets", content[:16])
+    folder = root / "datasets" / content[:16]
     row = Dataset(
         digest=content,
         name=Path(source).name,
@@ -168,7 +168,8 @@ def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, Dialog
         n_personas=len(dataset.personas),
         n_dialogues=len(dataset.dialogues),
     )
-    save_dataset(row)
+    save_dataset(row)  # before its folder is there: a folder without a row is cleaned away
+    keep(dataset, folder.parent, folder.name)
     return row, dataset
 
 
