@@ -98,7 +98,7 @@ def test_an_unknown_variable_is_refused_with_the_near_one(monkeypatch):
 def test_an_unknown_key_near_to_none_is_told_all_there_are(monkeypatch):
     monkeypatch.setenv("LAB_ZZZ", "3")
     said = refused()
-    assert said.startswith("environment variable LAB_ZZZ: there is no setting 'zzz'; known settings: artifacts, base,")
+    assert said.startswith("environment variable LAB_ZZZ: there is no setting 'zzz'; known settings: artifacts, artifacts_gb,")
     assert all(key in said for key in Settings.model_fields)
 
 
