@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_estimate import SHAPE, cost, counts
 
 from lab.methods.plan import PlannedJob, plan
 from lab.methods.shard import LEAST, in_shard, part_of, shard, shards_of
 from lab.methods.spec import catalog, parse_study
+from lab.methods.work import works
 
 METHODS = sorted(name for name in catalog() if name != "endpoint")
 ENDPOINT = {"parameters": "none", "endpoint": {"url": "http://localhost:1/v1", "model": "m"}}
@@ -165,3 +167,16 @@ def test_what_only_stands_below_newcomers_is_left_alone():
 
 def test_a_shard_says_which_it_is():
     assert [part_of(job.spec) for job in shard(planned("base"), 2, 20, {})] == ["", "1/2", "2/2", ""]
+
+
+# ---------------------------------------------------------------- what it takes
+
+
+def test_the_work_of_shards_adds_up_to_that_of_the_whole_and_is_done_side_by_side():
+    jobs, people = planned("persona"), counts(personas=40)
+    found = shard(jobs, 4, 40, {})
+    whole, parts = works(jobs, people, SHAPE, {}), works(found, people, SHAPE, {})
+    for key, shards in joins(found).items():
+        assert sum(parts[one.key].amount for one in shards) == whole[key].amount
+    alone, together = cost(jobs, people).seconds, cost(found, people, lanes=4).seconds
+    assert alone / 4 < together < alone / 3, "a little more than a fourth: loading, and the joins"

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planned import all_jobs, claimed, states, succeed_on_disk
+from planned import all_jobs, claimed, forget_settings, states, succeed_on_disk
 from test_submit import write_data
+from typer.testing import CliRunner
 
+from lab.cli.app import app
 from lab.db import jobs
 from lab.db.invariants import check_invariants
 from lab.db.queries import books, get_study, list_jobs
@@ -128,6 +130,18 @@ def test_two_who_submit_at_once_name_the_shards_both(data, on):
     run(data, "base", name="first")
     succeed_all()
     assert [job.state for job in list_jobs(get_study("second").id)] == ["SUCCEEDED"] * 6
+
+
+def test_the_plan_shows_shards_before_anything_is_queued(data, monkeypatch):
+    monkeypatch.setenv("LAB_DEVICES", '["cuda:0", "cuda:1"]')
+    forget_settings()
+    done = CliRunner().invoke(app, ["run", "--data", data, "--base", "b", "--methods", "persona", "--plan"])
+    rows = [line.split()[:4] for line in done.output.splitlines()]
+    for row in (["1", "train", "persona", "1/2"], ["2", "train", "persona", "2/2"], ["6", "join", "persona", "4,"]):
+        assert row in rows
+    assert "2 large jobs are split into shards, one for each device, and joined again" in done.output
+    assert "on this machine's 2 devices" in done.output
+    assert list_jobs() == []
 
 
 def test_a_shard_that_fails_for_good_skips_the_join_and_what_stands_on_it_until_it_is_tried_again(data, on):
