@@ -80,8 +80,8 @@ def check_room(found: Preview) -> None:
     if found.estimate.bytes > found.free:
         raise LabError(
             f"study '{found.prepared.spec.name}' needs about {size_text(found.estimate.bytes)} of disk, but only "
-            f"{size_text(found.free)} are free in {load_settings().artifacts}; make room there, or take fewer "
-            "personas or methods."
+            f"{size_text(found.free)} are free in {load_settings().artifacts}; make room there (`lab clean` shows what "
+            "may go), or take fewer personas or methods."
         )
 
 
