@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "transformers", "sentence_transformers", "sklearn", "peft", "scipy", "lab.models"]
+HEAVY += ["matplotlib", "jinja2"]
 LIGHT = [
     "lab.db.queries",
     "lab.tasks.queue",

@@ -18,6 +18,7 @@ from lab.cli import (
     machine,
     methods,
     persona,
+    report,
     results,
     run,
     workers,
@@ -41,6 +42,7 @@ app.command()(jobs.logs)
 app.command()(jobs.cancel)
 app.command()(jobs.retry)
 app.command(name="results")(results.results)
+app.command(name="report")(report.report)
 app.command(name="compare")(compare.compare)
 app.command(name="chat")(chat.chat)
 app.command(name="export")(export.export)

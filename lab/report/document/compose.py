@@ -34,6 +34,7 @@ def _sections(
         yield checks.criteria(evidence)
         yield checks.controls(evidence)
         yield results.task_types(evidence)
+        yield results.tests(evidence)
         yield results.pairs(evidence)
         yield results.seeds(evidence)
         yield results.others(evidence)

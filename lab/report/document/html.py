@@ -48,7 +48,7 @@ def inlined(svg: bytes, name: str) -> Markup:
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'^<svg([^>]*?) height="[^"]*"([^>]*?) width="[^"]*"|^<svg([^>]*)', r"<svg\1\2\3", text, count=1)
+    text = re.sub(r' height="[^"]*"', "", text, count=1)  # follows from the width, which may shrink
     return Markup(_ID.sub(rf"\g<1>{name}-", text))
 
 

@@ -90,10 +90,12 @@ def _size(path: Path) -> int | None:
 
 def loss_curves(jobs: Sequence[Origin]) -> Iterator[LossCurve]:
     """One for each training that has a curve, under the method it was planned for."""
-    for one in {one.job: one for one in reversed(jobs) if one.does in ("train", "meta")}.values():
-        train, val = curve(one.job, "train"), curve(one.job, "val")
+    first = {one.job: one for one in reversed(jobs) if one.does in ("train", "meta")}
+    for job, one in sorted(first.items()):
+        train, val = curve(job, "train"), curve(job, "val")
         if train or val:
-            yield LossCurve(one.job, one.method, one.seed, _thinned(train), _thinned(val))
+            name = f"{one.method}: its start" if one.does == "meta" else one.method
+            yield LossCurve(job, name, one.seed, _thinned(train), _thinned(val))
 
 
 def _thinned(points: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

@@ -50,38 +50,16 @@ def data_json(evidence: Evidence, gathered: Gathered, curves: Sequence[CurveEvid
 def scores_csv(rows: Iterable[ScoreRow], jobs: Mapping[tuple[str, int], int]) -> str:
     """A line for each persona, metric, task type and seed; the job names the predictions it was computed from."""
     lines = sorted(
-        (
-            row.method,
-            row.seed,
-            row.persona_id,
-            row.task_type,
-            row.metric,
-            repr(row.value),
-            row.n,
-            jobs.get((row.method, row.seed)),
-        )
-        for row in rows
+        (row.method, row.seed, row.persona_id, row.task_type, row.metric, repr(row.value), row.n) for row in rows
     )
-    return _csv(("method", "seed", "persona_id", "task_type", "metric", "value", "n", "job"), lines)
+    titles = ("method", "seed", "persona_id", "task_type", "metric", "value", "n", "job")
+    return _csv(titles, [(*line, jobs.get(line[:2], "")) for line in lines])
 
 
 def predictions_csv(traced: Iterable[Traced]) -> str:
     """A line for each evaluation."""
     titles = ("method", "seed", "job", "attempt", "path", "rows", "sha256", "manifest", "faults")
-    lines = [
-        (
-            one.method,
-            one.seed,
-            one.job,
-            one.attempt,
-            one.path,
-            one.rows,
-            one.sha256,
-            one.manifest,
-            "; ".join(one.faults),
-        )
-        for one in traced
-    ]
+    lines = [(*(getattr(one, title) for title in titles[:-1]), "; ".join(one.faults)) for one in traced]
     return _csv(titles, lines)
 
 

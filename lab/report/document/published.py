@@ -46,9 +46,9 @@ def task_types() -> dict[str, float]:
 
 
 def beside(evidence: Evidence) -> list[tuple[str, ...]]:
-    """Rows: method, theirs; there and here: similarity, difference from unified, share improved; what differs."""
+    """Rows: method, theirs; then there and here: similarity, difference from unified, share improved."""
     unified = next(one for one in published() if one.name == "unified")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in published():
         ours = evidence.method(one.name)
         if ours is None:
@@ -64,10 +64,14 @@ def beside(evidence: Evidence) -> list[tuple[str, ...]]:
                 NOTHING if versus is None else difference(versus),
                 _shares(one.improved),
                 NOTHING if versus is None else share(versus.improved),
-                one.differs,
             )
         )
     return rows
+
+
+def differs(evidence: Evidence) -> tuple[str, ...]:
+    """A sentence for each row of `beside`: what has to be known of the published number."""
+    return tuple(f"{one.name} ({one.theirs}): {one.differs}." for one in published() if evidence.method(one.name))
 
 
 def other_metrics(methods: list[MethodResult]) -> list[tuple[str, ...]]:

@@ -96,7 +96,7 @@ def _answer(evidence: Evidence) -> Iterator[Sentence]:
     for method in ahead:
         yield _better(method, controls.get(method.name))
     if not any(_claimed(one, controls.get(one.name)) for one in ahead):
-        yield Sentence(_none_better([one for one in candidates if one not in ahead]), "bound")
+        yield Sentence(_none_better([one for one in candidates if one not in ahead], beside=bool(ahead)), "bound")
 
 
 def _claimed(method: MethodEvidence, control: ControlEvidence | None) -> bool:
@@ -107,11 +107,11 @@ def _better(method: MethodEvidence, control: ControlEvidence | None) -> Sentence
     versus = _versus(method)
     improved = share(versus.comparison.improved)
     gain = f"{_size(versus)} (p {_p(versus)} after Holm's correction, {improved} of personas better)"
-    if not _claimed(method, control):
-        assert control is not None
+    if control is not None and control.verdict == "kept":
+        against = "" if control.personal is None else f" (by {_size(control.personal)}, p {_p(control.personal)})"
         text = (
-            f"{method.name} scores above unified by {gain}, but its control {control.control} keeps that gain: it is "
-            "not owed to what was learned of each persona, and is not counted as a gain of personalising."
+            f"{method.name} scores above unified by {gain}, but is not shown to beat its control {control.control}"
+            f"{against}: nothing tells that this is owed to what was learned of each persona, and it is not counted."
         )
         return Sentence(text, "not personal", (method.name,))
     text = f"{method.name} is better than unified by {gain}; {_told_by_control(control)}."
@@ -123,24 +123,28 @@ def _better(method: MethodEvidence, control: ControlEvidence | None) -> Sentence
 
 
 def _told_by_control(control: ControlEvidence | None) -> str:
-    if control is None or control.verdict == "untested":
+    if control is None:
+        return "it serves every persona alike, so that is no gain of personalising"
+    if control.personal is None:
         return "no control was run for it, so nothing tells whether that is owed to personalising"
+    beats = f"it beats its control {control.control} by {_size(control.personal)}"
     if control.verdict == "removed":
-        return f"its control {control.control} does not keep that gain, as it must be if the gain is personal"
-    left = "" if control.left is None else f" ({control.control} against unified: {_size(control.left)})"
-    return f"a part of it stays in its control {control.control}{left}, and that part is not personal"
+        return f"{beats}, and that one is not shown to gain, as it must be if the gain is personal"
+    left = "" if control.left is None else f" by {_size(control.left)}"
+    return f"{beats}, but that one is above unified too{left}, and that part of the gain is not personal"
 
 
-def _none_better(candidates: list[MethodEvidence]) -> str:
-    """`candidates`: without those whose gain a control keeps."""
+def _none_better(candidates: list[MethodEvidence], *, beside: bool) -> str:
+    """`candidates`: without those whose gain a control keeps; `beside`: whether there are such."""
+    other = "other " if beside else ""
     bounds = {one.name: _gain(_versus(one))[2] for one in candidates if _versus(one).comparison.interval is not None}
     if not bounds:
-        return "No method is shown to gain by personalising."
+        return f"No {other}method is shown to be better than unified."
     name = max(bounds, key=lambda method: bounds[method])
     if bounds[name] <= 0:
-        return "No method is shown to gain by personalising: their 95% intervals, each taken alone, lie below zero."
+        return f"No {other}method is shown to be better than unified: every 95% interval, taken alone, lies below zero."
     return (
-        "No method is shown to gain by personalising. The largest gain over unified that a 95% interval, taken alone, "
+        f"No {other}method is shown to be better than unified. The largest gain that a 95% interval, taken alone, "
         f"leaves room for is {number(bounds[name])} ({name})."
     )
 
@@ -208,6 +212,9 @@ def _criteria(evidence: Evidence) -> Iterator[Sentence]:
         yield Sentence(f"{listed(meet)} {verb} all published criteria of success{but}.", "criteria")
         return
     best = max(judged, key=lambda one: (sum(c.met for c in one.criteria), _gain(_versus(one))[0]))
+    if not any(criterion.met for criterion in best.criteria):
+        yield Sentence("No method meets any of the published criteria of success.", "criteria")
+        return
     fails = [f"{c.says} (it has {_value(c.name, c.value)})" for c in best.criteria if not c.met]
     yield Sentence(
         f"No method meets all published criteria of success. Nearest is {best.name}, which meets "
@@ -231,7 +238,7 @@ def _limits(evidence: Evidence) -> Iterator[Sentence]:
         )
     yield Sentence(evidence.looks.says, "limits")
     for note in evidence.notes:
-        yield Sentence(note, "limits")
+        yield Sentence(f"{note[:1].upper()}{note[1:].rstrip('.')}.", "limits")
 
 
 # ---------------------------------------------------------------- parts
@@ -259,7 +266,7 @@ def _size(versus: Against, *, minus: bool = False) -> str:
     if minus:
         gain, low, high = -gain, -high, -low
     bounds = "" if found.interval is None else f" [{_plain(Interval(low, high))}]"
-    return f"{number(gain)}{bounds}".replace("-", "−")
+    return f"{number(gain)}{bounds}"
 
 
 def _plain(found: Interval) -> str:

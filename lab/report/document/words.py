@@ -16,8 +16,8 @@ def label(metric: str) -> str:
 
 
 def number(value: float | None, digits: int = _DIGITS) -> str:
-    """`0.812`; a dash for what is not known."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
+    """`0.812`; a dash for what is not known, a true minus."""
+    return NOTHING if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def signed(value: float | None, digits: int = _DIGITS) -> str:

@@ -108,7 +108,7 @@ def _write(
     drawn: dict[str, bytes] = {}
     for number, (name, figure) in enumerate(album.figures.items(), start=1):
         say(f"figure {number} of {len(album.figures)}: {name}")
-        drawn[name] = as_svg(figure, name)
+        drawn[name] = as_svg(figure)
         (folder / "figures" / f"{name}.svg").write_bytes(drawn[name])
         (folder / "figures" / f"{name}.png").write_bytes(as_png(figure))
         figure.clear()

@@ -47,5 +47,6 @@ def _quality(axes: Axes, found: ClusterMap) -> None:
     axes.plot(ks, [found.tried[k] for k in ks], "o-", color=GROUPS[0], markersize=4)
     if found.k in found.tried:
         axes.plot(found.k, found.tried[found.k], "o", color=INK, markersize=9, markerfacecolor="none")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(ks[0] - 1, ks[-1] + 1)
     axes.set(xlabel="k (ringed: taken)", ylabel="mean silhouette, −1 to 1")

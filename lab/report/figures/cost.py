@@ -56,17 +56,27 @@ def _square(axes: Axes, known: list[tuple[float, Price]], sign: int) -> None:
     if any(cost == 0 for cost, _ in known):
         axes.axvline(min(x), color=MUTED, linewidth=0.8, linestyle=":")
         axes.annotate("none", (min(x), 0.01), xycoords=("data", "axes fraction"), fontsize=7, color=MUTED, ha="center")
-    named = dict.fromkeys([*[i for i, (_, one) in enumerate(known) if one.method in ("base", "unified")], *best])
-    for place, i in enumerate(sorted(list(named)[-_LABELS:], key=lambda i: y[i])):
-        right = x[i] > (min(x) * max(x)) ** 0.5
+    axes.margins(x=0.08, y=0.12)
+    logarithmic(axes)
+    named = dict.fromkeys([*[i for i, (_, one) in enumerate(known) if one.method in ("base", "unified")], *best[::-1]])
+    _label(axes, [(known[i][1].method, x[i], y[i]) for i in named])
+
+
+def _label(axes: Axes, points: list[tuple[str, float, float]]) -> None:
+    """Names beside their points, the first ones first; a name that would stand on another one is left out."""
+    taken: list[tuple[float, float]] = []
+    for method, x, y in points:
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
+        if len(taken) == _LABELS or any(abs(up - other) < 0.09 and abs(across - side) < 0.5 for side, other in taken):
+            continue
+        taken.append((across, up))
+        right = across > 0.5
         axes.annotate(
-            name(known[i][1].method, 24),
-            (x[i], y[i]),
-            xytext=(-5 if right else 5, 5 if place % 2 else -9),
+            name(method, 24),
+            (x, y),
+            xytext=(-5 if right else 5, 5),
             textcoords="offset points",
             ha="right" if right else "left",
             fontsize=7,
             color=INK,
         )
-    axes.margins(x=0.08, y=0.12)
-    logarithmic(axes)

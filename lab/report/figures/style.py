@@ -1,6 +1,6 @@
 """What all figures share: the style file, the colours by what they mean, and how a figure becomes a file.
 
-The same values give the same bytes: ids within an SVG come from a salt, and no file holds a date or a version.
+The same values give the same bytes: ids within an SVG do not depend on chance, and no file holds a date or a version.
 Matplotlib's object-oriented part alone is used; nothing here opens a window or keeps a figure alive.
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
-import matplotlib as mpl
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,9 +34,9 @@ Arguments = ParamSpec("Arguments")
 
 
 @contextmanager
-def styled(**changes: Any) -> Iterator[None]:
+def styled() -> Iterator[None]:
     """The style file in force, and no warning about a letter that the font lacks: browsers find another font."""
-    with matplotlib.style.context(_STYLE), mpl.rc_context(changes), warnings.catch_warnings():
+    with matplotlib.style.context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
@@ -85,9 +84,9 @@ def clear(axes: Axes) -> None:
     axes.set_axis_off()
 
 
-def as_svg(figure: Figure, salt: str) -> bytes:
-    """The figure as SVG with its words as text; ids differ between salts, so several fit into one page."""
-    with styled(**{"svg.hashsalt": salt}):
+def as_svg(figure: Figure) -> bytes:
+    """The figure as SVG with its words as text."""
+    with styled():
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from lab.metrics.intervals import Floats
 from lab.report.figures.style import BETTER, MUTED, WORSE, in_style, name, page
 
 _ROW = 0.22  # inches
@@ -51,7 +52,7 @@ def winloss(scores: Mapping[str, Mapping[str, float]], unified: Mapping[str, flo
     return figure
 
 
-def _shares(axes: Axes, row: int, differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+def _shares(axes: Axes, row: int, differences: Floats) -> None:
     """One bar of three parts."""
     left = 0.0
     for part, ink in ((differences > 0, BETTER), (differences == 0, "#d0d7de"), (differences < 0, WORSE)):

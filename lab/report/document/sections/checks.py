@@ -11,8 +11,9 @@ from lab.report.evidence import Criterion, Evidence
 _VERDICTS = {
     "removed": "gain is gone in the control",
     "partly": "a part stays in the control",
-    "kept": "control keeps the gain",
+    "kept": "does not beat its control",
     "untested": "no control",
+    "no gain": "claims no gain",
 }
 
 

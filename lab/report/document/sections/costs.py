@@ -66,17 +66,15 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
         )
         for row in ledger
     )
-    titles = (
-        "method", "all its jobs", "training", "tokens seen", "padding", "parameters kept", "disk", "s per answer",
-        "device", "stands on",
-    )  # fmt: skip
+    costs_of = ("all its jobs", "training", "tokens seen", "padding", "parameters kept", "disk", "s per answer")
+    titles = (*columns("method", *costs_of), *columns("device", "stands on", words=2))
     note = (
         "Seconds are device-seconds of one device of the kind named, mean over seeds. What a method stands on is not "
         "counted again in its row; the figure counts it. Disk: bytes of the method's own artifacts here. Seconds per "
         "answer "
         "are of mixed batches."
     )
-    blocks: list[Block] = [Table(columns(*titles), rows, note)]
+    blocks: list[Block] = [Table(titles, rows, note)]
     priced = prices(evidence)
     if priced:
         blocks.insert(

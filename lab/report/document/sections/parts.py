@@ -49,7 +49,8 @@ def clusters(gathered: Gathered, album: Album) -> Section | None:
     )
     titles = ("clustering", "by", "how", "k", "silhouette", "personas in each", "used by")
     note = "Mean silhouette from −1 to 1: near 0 the clusters are no groups. The published study had 0.022 for k = 5."
-    blocks: list[Block] = [Table((*columns(*titles[:3], words=3), *columns(*titles[3:], words=0)), rows, note)]
+    heads = (*columns(*titles[:3], words=3), *columns(*titles[3:6], words=0), *columns(titles[6]))
+    blocks: list[Block] = [Table(heads, rows, note)]
     for one in found[:_MAPS]:
         silhouette = "no silhouette" if one.silhouette is None else f"silhouette {one.silhouette:.3f}"
         blocks.append(
@@ -105,7 +106,10 @@ def routes(evidence: Evidence, gathered: Gathered, album: Album) -> Section | No
         chosen = ", ".join(f"{method} {n}" for method, n in one.counts.items())
         gain = difference(ours.versus.comparison) if ours and ours.versus else NOTHING
         rows.append((one.method, one.how, chosen, gain, one.note or NOTHING))
-    titles = columns("router", "how", "personas served by", f"{evidence.split}: minus unified", "note", words=3)
+    titles = (
+        *columns("router", "how", "personas served by", f"{evidence.split}: minus unified", words=3),
+        *columns("note"),
+    )
     return Section("routes", "Routing", (picture, Table(titles, tuple(rows))))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.report.document.blocks import Block, Bullets, Paragraph, Section, Table, columns
 from lab.report.document.examples import RULE, examples
 from lab.report.document.gather import Gathered
-from lab.report.document.published import beside, general, other_metrics
+from lab.report.document.published import beside, differs, general, other_metrics
 from lab.report.document.sections.shared import ranked
 from lab.report.evidence import Evidence
 
@@ -36,7 +36,7 @@ def answers(evidence: Evidence, gathered: Gathered) -> Section | None:
     if not found:
         return None
     text = (
-        f"{method}, of the methods that personalise the one with the highest mean, beside {other}. "
+        f"{method}, the method beside unified and base with the highest mean, and {other}. "
         + RULE
         + " Numbers and devices that the reference has too are marked as right, others as wrong."
     )
@@ -49,7 +49,7 @@ def published(evidence: Evidence) -> Section | None:
     if not rows:
         return None
     first = ("method", "theirs", "published", "here", "published, minus unified", "here, minus unified")
-    titles = (*columns(*first, "improved, published", "improved, here", words=2), *columns("what differs"))
+    titles = columns(*first, "improved, published", "improved, here", words=2)
     blocks: list[Block] = [
         Paragraph(
             "Two studies with different data, models and procedures: the rows stand beside each other, they test "
@@ -66,5 +66,10 @@ def published(evidence: Evidence) -> Section | None:
         blocks.append(Table(columns("method", *metrics), tuple(others)))
     seeds = ", ".join(map(str, evidence.seeds))
     data = f"Here: {evidence.base}, {evidence.n_personas} personas of {evidence.dataset}, seeds {seeds}."
-    blocks += [Paragraph("What differs in every row:"), Bullets((*general(), data))]
+    blocks += [
+        Paragraph("What differs in every row:"),
+        Bullets((*general(), data)),
+        Paragraph("What differs, row by row:"),
+        Bullets(differs(evidence)),
+    ]
     return Section("published", "The published numbers", tuple(blocks))

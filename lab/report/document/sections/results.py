@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lab.metrics.paired import Against
+from lab.metrics.statistics import Comparison
 from lab.report.document.blocks import Block, Paragraph, Section, Table, columns
 from lab.report.document.sections.shared import Album, ranked, shortlist
 from lab.report.document.words import NOTHING, difference, label, number, p_value, share, signed, summary
@@ -10,56 +14,86 @@ from lab.report.figures.bars import bars
 from lab.report.figures.scatter import scatter
 from lab.report.figures.violins import violins
 from lab.report.figures.winloss import winloss
+from lab.report.results import MethodResult
 
-_VIOLINS, _SQUARES, _PAIRED = 20, 12, 7
-_OTHERS = (
+_VIOLINS, _SQUARES, _PAIRED = 20, 11, 7
+_COUNTED = (
     "device_precision", "device_recall", "device_f1", "parameter_precision", "parameter_recall", "parameter_f1",
+)  # fmt: skip
+_REST = (
     "numerical_precision", "numerical_precision_macro", "numerical_precision_as_published", "numerical_recall",
     "token_nll", "length_ratio",
 )  # fmt: skip
 
 
 def results(evidence: Evidence, album: Album) -> Section:
-    """The main table, and its figures."""
+    """The main table and its figures."""
     metric, methods = label(evidence.metric), ranked(evidence)
-    rows = tuple(_row(one) for one in methods)
-    titles = (
-        "method", metric, "worst persona", "minus unified", "p (t)", "p (t, Holm)", "p (Wilcoxon, Holm)",
-        "effect size", "improved", "smallest detectable",
-    )  # fmt: skip
+    titles = ("method", metric, "minus unified", "p", "improved", "worst persona", "its difference")
     note = (
         "In brackets 95% intervals over personas (BCa bootstrap; of shares Wilson's), each taken alone. p: two-sided "
         "paired "
-        "tests over personas, Holm-corrected for all methods of this table. Effect size: Cohen's d of the paired "
-        "differences. "
-        "Improved: share of personas strictly better. Smallest detectable: true difference found with power 0.8 at "
-        "p < 0.05, uncorrected. Controls carry a †."
+        "t-test over personas, Holm-corrected for all methods of this table. Improved: share of personas strictly "
+        "better. "
+        "Worst persona: the lowest score; its difference: the largest loss of any persona against unified. † a control."
     )
-    blocks: list[Block] = [Table(columns(*titles), rows, note), *_figures(evidence, methods, album)]
-    return Section("results", f"Results: {metric}", tuple(blocks))
+    table = Table(columns(*titles), tuple(_row(one) for one in methods), note)
+    return Section("results", f"Results: {metric}", (table, *_figures(evidence, methods, album)))
 
 
 def _row(method: MethodEvidence) -> tuple[str, ...]:
     worst = method.summary.worst
-    first = (_name(method), summary(method.summary), f"{number(worst.value)} ({worst.persona_id})")
+    lowest = f"{number(worst.value)} ({worst.persona_id})"
     if method.versus is None:
-        return (*first, *[NOTHING] * 7)
+        return (_name(method), summary(method.summary), *[NOTHING] * 3, lowest, NOTHING)
     found = method.versus.comparison
+    return (
+        _name(method),
+        summary(method.summary),
+        difference(found),
+        p_value(method.versus.p_holm, tested=found.interval is not None),
+        _improved(found),
+        lowest,
+        f"{signed(found.worst.value)} ({found.worst.persona_id})",
+    )
+
+
+def _improved(found: Comparison) -> str:
+    bounds = found.improved_interval
+    return share(found.improved) + (f" [{share(bounds.low)}, {share(bounds.high)}]" if bounds else "")
+
+
+def tests(evidence: Evidence) -> Section | None:
+    """Every test in full."""
+    compared = [one for one in ranked(evidence) if one.versus is not None]
+    if not compared:
+        return None
+    titles = (
+        "method", "personas", "left out", "difference", "t", "p (t)", "Holm", "p (Wilcoxon)", "Holm", "effect size",
+        "smallest detectable",
+    )  # fmt: skip
+    note = (
+        "Against unified. Left out: personas with a score on one side only. Effect size: Cohen's d of the paired "
+        "differences. Smallest detectable: the true difference found with power 0.8 at p < 0.05, uncorrected, given "
+        "the "
+        "spread seen here."
+    )
+    rows = tuple(_tested(one.name, one.versus) for one in compared if one.versus)
+    return Section("tests", "The tests in full", (Table(columns(*titles), rows, note),))
+
+
+def _tested(name: str, versus: Against) -> tuple[str, ...]:
+    found = versus.comparison
     tested = found.interval is not None
     return (
-        *first,
-        difference(found),
-        p_value(found.t_p, tested=tested),
-        p_value(method.versus.p_holm, tested=tested),
-        p_value(method.versus.wilcoxon_p_holm, tested=tested),
+        name,
+        str(found.n),
+        str(found.left_out),
+        signed(found.difference, 4),
+        signed(found.t, 2),
+        *(p_value(p, tested=tested) for p in (found.t_p, versus.p_holm, found.wilcoxon_p, versus.wilcoxon_p_holm)),
         signed(found.effect_size, 2),
-        share(found.improved)
-        + (
-            f" [{share(found.improved_interval.low)}, {share(found.improved_interval.high)}]"
-            if found.improved_interval
-            else ""
-        ),
-        number(found.detectable),
+        number(found.detectable, 4),
     )
 
 
@@ -118,11 +152,6 @@ def others(evidence: Evidence) -> Section:
     """Means of the other metrics."""
     order = {one.name: place for place, one in enumerate(ranked(evidence))}
     methods = sorted(evidence.table.methods, key=lambda one: order.get(one.name, len(order)))
-    there = [name for name in _OTHERS if any(name in one.metrics for one in methods)]
-    rows = tuple(
-        (one.name, *(number(one.metrics[name].mean if name in one.metrics else None) for name in there))
-        for one in methods
-    )
     note = (
         "Means over personas. Precision counts what was said, recall what should have been; without a word they are "
         "micro "
@@ -130,7 +159,18 @@ def others(evidence: Evidence) -> Section:
         "turns "
         "without anything 0. token NLL: lower is better. length ratio: answer to reference, 1 is equal."
     )
-    return Section("metrics", "Other metrics", (Table(columns("method", *map(label, there)), rows, note),))
+    tables = [_means(methods, names) for names in (_COUNTED, _REST)]
+    return Section("metrics", "Other metrics", (*filter(None, tables), Paragraph(note)))
+
+
+def _means(methods: Sequence[MethodResult], names: Sequence[str]) -> Table | None:
+    """The metrics that are there; None for none of them."""
+    there = [name for name in names if any(name in one.metrics for one in methods)]
+    rows = tuple(
+        (one.name, *(number(one.metrics[name].mean if name in one.metrics else None) for name in there))
+        for one in methods
+    )
+    return Table(columns("method", *map(label, there)), rows) if there else None
 
 
 def task_types(evidence: Evidence) -> Section | None:
@@ -151,7 +191,7 @@ def task_types(evidence: Evidence) -> Section | None:
     return Section("types", "By task type", (Table(columns("method", *titles), rows, note),))
 
 
-def _cell(against) -> str:  # type: ignore[no-untyped-def]
+def _cell(against: Against | None) -> str:
     if against is None:
         return NOTHING
     return difference(against.comparison) + ("*" if against.gains or against.loses else "")
@@ -204,7 +244,7 @@ def seeds(evidence: Evidence) -> Section:
         rows.append((one.name, means, number(one.seeds.sd, 4), gaps, number(versus.sd if versus else None, 4)))
     titles = ("method", "mean by seed", "sd", "minus unified by seed", "sd of that")
     note = (
-        "Scores above are averaged over seeds within each persona. sd: between seeds; the intervals over personas do not "
-        "contain it."
+        "Scores above are averaged over seeds within each persona. sd: between seeds, which the "
+        "intervals over personas do not contain."
     )
     return Section("seeds", "Seeds", (Table(columns(*titles), tuple(rows), note),))

@@ -40,6 +40,6 @@ def shortlist(methods: Sequence[MethodEvidence], most: int) -> tuple[list[Method
     """The first so many, with unified and base whatever their place; and a note where some are left out."""
     if len(methods) <= most:
         return list(methods), ""
-    kept = list(methods[:most])
-    kept += [one for one in methods[most:] if one.name in ("unified", "base")]
-    return kept, f" Shown are the {most} best of {len(methods)}, and unified and base."
+    more = [one for one in methods[most:] if one.name in ("unified", "base")]
+    names = "".join(f", and {one.name}" for one in more)
+    return [*methods[:most], *more], f" Shown are the {most} best of {len(methods)}{names}."
