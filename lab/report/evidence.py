@@ -17,7 +17,7 @@ from lab.metrics.statistics import Summary
 from lab.report.looks import Look, Looks  # noqa: F401
 from lab.report.results import Results
 
-Removal = Literal["removed", "partly", "kept", "untested"]
+Removal = Literal["removed", "partly", "kept", "untested", "no gain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class ControlEvidence:
     - `personal`: the method against its control: what of its score is owed to what the control takes away;
     - `left`: the control against unified: what it still gains;
     - `verdict`: "removed" — the method beats its control, which gains nothing; "partly" — it does, but the control
-      still gains; "kept" — it does not beat it; "untested" — there is no such control, so nothing is known.
+      still gains; "kept" — it does not beat it; "untested" — there is no such control, so nothing is known;
+      "no gain" — the method claims none, so there is nothing to remove.
     """
 
     method: str
@@ -143,7 +144,7 @@ class Evidence:
     methods: tuple[MethodEvidence, ...]  # in the order of the study
     pairs: tuple[Against, ...]  # every two methods; p corrected over all pairs
     task_types: tuple[TaskTypeEvidence, ...]
-    controls: tuple[ControlEvidence, ...]  # one for each method that is no control
+    controls: tuple[ControlEvidence, ...]  # one for each method that is personal and no control
     ceiling: Ceiling | None  # the oracle and the published procedure: no results, both
     looks: Looks
     leakage: Leakage
