@@ -40,10 +40,9 @@ def bench_queue(n_jobs: int, n_submissions: int, server: str) -> dict[str, Any]:
     """
     if n_jobs < 1 or n_submissions < 2:
         raise LabError("lab bench queue needs at least one job and two submissions.")
-    sides = {"sqlite": _measured(n_jobs, n_submissions, "")}
-    if server:
-        with _database(server) as url:
-            sides["postgresql"] = _measured(n_jobs, n_submissions, url)
+    with contextlib.ExitStack() as stack:
+        urls = {"sqlite": ""} | ({"postgresql": stack.enter_context(_database(server))} if server else {})
+        sides = {name: _measured(n_jobs, n_submissions, url) for name, url in urls.items()}
     versions = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     versions |= {name: version(name) for name in _PACKAGES}
     return {"bench": "queue", "machine": host() | {"versions": versions}, "targets": _TARGETS, "sides": sides}
@@ -104,7 +103,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         table.add_column(side, justify="right")
     table.add_column("target", justify="right")
     for name, values, target in _rows(result):
-        table.add_row(name, *(f"{value:,.1f}" for value in values), target)
+        table.add_row(name, *(f"{value:,.2f}" for value in values), target)
     console.print(table)
 
 
@@ -115,6 +114,8 @@ def _rows(result: Mapping[str, Any]) -> Iterator[tuple[str, list[float], str]]:
         yield f"submit to start, {quantile}, ms", [side["submit_to_start_ms"][quantile] for side in sides], target
     rates = [side["jobs_per_second"] for side in sides]
     yield f"jobs/s, of {sides[0]['jobs']:,}", rates, f"≥ {targets['jobs_per_second']:g}"
+    for who in sides[0]["cpu_ms_per_job"]:
+        yield f"CPU of the {who} a job, ms", [side["cpu_ms_per_job"][who] for side in sides], ""
     for part in sides[0]["parts_ms"]:
         yield f"{part}, ms", [side["parts_ms"][part] for side in sides], ""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import psutil
 from sqlmodel import col, func, select
 
 from lab.bench.queue_executor import COMMAND, KIND
@@ -31,7 +32,7 @@ from lab.tasks.sweep import ring
 
 _DATA = "0" * 64
 _WARM_UP = 20  # jobs
-_PARTS = 300  # jobs whose parts are timed one by one
+_PARTS = 300  # jobs, at most, whose parts are timed one by one
 _PAUSE = 0.05  # seconds in which a worker comes to rest
 _LONGEST = 600.0  # seconds
 
@@ -56,10 +57,12 @@ def measure(n_jobs: int, n_submissions: int) -> dict[str, Any]:
     """Submit jobs that do nothing to one worker with one executor, one at a time and then all at once."""
     migrate()
     save_dataset(Dataset(digest=_DATA, name="none", source="none", folder="none", n_personas=0, n_dialogues=0))
-    with _worker():
+    with _worker() as worker:
         _finished(_submit("warm-up", _WARM_UP))
         waits = sorted(_wait(number) for number in range(n_submissions))
+        before = _cpu(worker)
         rate = _rate(_finished(_submit("throughput", n_jobs)))
+        spent = {who: 1000 * (seconds - before[who]) / n_jobs for who, seconds in _cpu(worker).items()}
     return {
         "submit_to_start_ms": {
             "p50": statistics.median(waits),
@@ -69,7 +72,8 @@ def measure(n_jobs: int, n_submissions: int) -> dict[str, Any]:
         },
         "jobs": n_jobs,
         "jobs_per_second": rate,
-        "parts_ms": _parts(),
+        "cpu_ms_per_job": spent,
+        "parts_ms": _parts(min(n_jobs, _PARTS)),
     }
 
 
@@ -118,22 +122,29 @@ def _rate(ids: list[int]) -> float:
 
 
 @contextlib.contextmanager
-def _worker() -> Iterator[None]:
+def _worker() -> Iterator[psutil.Process]:
     process = subprocess.Popen([sys.executable, "-m", "lab.bench.queue_worker"], stdin=subprocess.DEVNULL, stdout=2)
     try:
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(60)
         embedded.stop()
 
 
+def _cpu(worker: psutil.Process) -> dict[str, float]:
+    """Seconds of CPU time so far: hardly more where other work keeps the machine busy."""
+    (executor,) = (child for child in worker.children() if COMMAND[-1] in child.cmdline())
+    used = {"supervisor": worker.cpu_times(), "executor": executor.cpu_times()}
+    return {who: times.user + times.system for who, times in used.items()}
+
+
 # ---------------------------------------------------------------- what the time goes into
 
 
-def _parts() -> dict[str, float]:
-    """Milliseconds of each part of a job, without a worker: nobody else writes."""
-    _submit("parts", _PARTS)
+def _parts(n: int) -> dict[str, float]:
+    """Median milliseconds of each part of a job, without a worker: nobody else writes."""
+    _submit("parts", n)
     root = load_settings().artifacts
     spent: dict[str, list[float]] = {}
 
@@ -145,7 +156,7 @@ def _parts() -> dict[str, float]:
 
     executor = ExecutorProcess(COMMAND)
     try:
-        for _ in range(_PARTS):
+        for _ in range(n):
             claim: Claim = timed("claim", jobs.claim, "work", "bench", "cpu")
             folder = f"{claim.lease.job}/{claim.lease.attempt}"
             done: Done = timed("executor, with its manifest", _done, executor, claim, folder)
