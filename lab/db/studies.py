@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import text
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, select
 
 from lab.db.engine import writing
@@ -78,15 +79,20 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         assert study.id is not None
         earlier = session.exec(select(StudyJob.job).where(StudyJob.study == study.id).distinct()).all()
         session.execute(delete(StudyJob).where(col(StudyJob.study) == study.id))
-        ids: dict[str, int] = {}
+        ids = _found(session, jobs)
+        hidden = _waited_for(session, list(ids.values()))
+        for shard in sorted({shard for shards in hidden.values() for shard in shards}):
+            revive(session, shard)
         for job in jobs:
-            hidden = _waited_for(session, job, ids)
-            for shard in hidden:
-                revive(session, shard)
-            ids[job.key] = _find(session, job.key, max_tries) or _insert(session, job, ids, max_tries, priority)
+            if job.key in ids and revive(session, ids[job.key]) is not None:
+                session.get_one(Job, ids[job.key]).max_tries = max_tries
+        new = {job.key: job for job in jobs if job.key not in ids}
+        ids |= _insert(session, list(new.values()), ids, max_tries, priority)
+        for job in jobs:
             for method in job.serves:
-                session.add(StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book))
-                session.add_all(StudyJob(study=study.id, job=shard, method=method) for shard in hidden)
+                named = StudyJob(study=study.id, job=ids[job.key], method=method, makes_book=job.makes_book)
+                shards = (StudyJob(study=study.id, job=one, method=method) for one in hidden.get(ids[job.key], ()))
+                session.add_all([named, *shards])
         session.flush()
         needed = set(session.exec(select(StudyJob.job).where(col(StudyJob.job).in_(earlier))))
         for left in sorted(set(earlier) - needed):
@@ -100,41 +106,59 @@ def one_at_a_time(session: Session) -> None:
         session.execute(text(f"SELECT pg_advisory_xact_lock({_SUBMIT_LOCK})"))
 
 
-def _find(session: Session, key: str, max_tries: int) -> int | None:
-    """The job of this key, given another chance if it is broken."""
-    found = session.exec(select(Job).where(Job.key == key)).first()
-    if found is None or found.id is None:
-        return None
-    if revive(session, found.id) is not None:
-        found.max_tries = max_tries
-    return found.id
+def _found(session: Session, jobs: Sequence[NewJob]) -> dict[str, int]:
+    """Key → id of those jobs of the plan that are there, in the plan's order."""
+    found = session.exec(select(Job.key, Job.id).where(col(Job.key).in_([job.key for job in jobs])))
+    known = {key: one or 0 for key, one in found}
+    return {job.key: known[job.key] for job in jobs if job.key in known}
 
 
-def _waited_for(session: Session, job: NewJob, ids: dict[str, int]) -> list[int]:
-    """What the job of this key waits for and the plan does not know of."""
-    child = select(Job.id).where(Job.key == job.key, Job.state != State.SUCCEEDED).scalar_subquery()
-    parents = select(Job.id).join(JobParent, col(JobParent.parent) == Job.id).where(JobParent.child == child)
-    wanted = parents.where(Job.state != State.SUCCEEDED, col(Job.id).not_in(list(ids.values()))).order_by(col(Job.id))
-    return [one or 0 for one in session.exec(wanted)]
-
-
-def _insert(session: Session, job: NewJob, ids: dict[str, int], max_tries: int, priority: int) -> int:
-    row = Job(
-        kind=job.kind,
-        method=job.method,
-        spec=job.spec,
-        key=job.key,
-        max_tries=max_tries,
-        priority=priority,
-        state=State.BLOCKED,
+def _waited_for(session: Session, planned: Sequence[int]) -> dict[int, list[int]]:
+    """Job of the plan that has not succeeded → what it waits for and the plan does not know of."""
+    parent = aliased(Job)
+    waiting = (
+        select(JobParent.child, JobParent.parent)
+        .join(Job, col(Job.id) == JobParent.child)
+        .join(parent, col(parent.id) == JobParent.parent)
+        .where(col(JobParent.child).in_(planned), Job.state != State.SUCCEEDED, parent.state != State.SUCCEEDED)
+        .where(col(JobParent.parent).not_in(planned))
+        .order_by(col(JobParent.parent))
     )
-    session.add(row)
+    hidden: dict[int, list[int]] = {}
+    for child, one in session.exec(waiting):
+        hidden.setdefault(child, []).append(one)
+    return hidden
+
+
+def _insert(
+    session: Session, jobs: Sequence[NewJob], there: Mapping[str, int], max_tries: int, priority: int
+) -> dict[str, int]:
+    """Key → id of new jobs, whose parents are among them or already `there`; all rows of a kind in one statement.
+
+    A large study would otherwise keep everybody from writing for longer than they wait.
+    """
+    rows = [
+        Job(
+            kind=job.kind,
+            method=job.method,
+            spec=job.spec,
+            key=job.key,
+            max_tries=max_tries,
+            priority=priority,
+            state=State.BLOCKED,
+        )
+        for job in jobs
+    ]
+    session.add_all(rows)
     session.flush()
-    assert row.id is not None
-    session.add_all(JobParent(child=row.id, parent=ids[key]) for key in dict.fromkeys(job.parents))
+    new = {row.key: row.id or 0 for row in rows}
+    ids = {**there, **new}
+    session.add_all(
+        JobParent(child=ids[job.key], parent=ids[key]) for job in jobs for key in dict.fromkeys(job.parents)
+    )
     session.flush()
-    unblock(session, [row.id])
-    return row.id
+    unblock(session, new.values())
+    return new
 
 
 def add_chat(spec: dict[str, Any], method: str) -> int:
