@@ -275,4 +275,4 @@ def _plain(found: Interval) -> str:
 
 def _p(versus: Against) -> str:
     text = p_value(versus.p_holm)
-    return text if text.startswith("<") else f"= {text}"
+    return text.replace("<", "< ") if text.startswith("<") else f"= {text}"

@@ -55,5 +55,5 @@ def violins(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
 
 def _jitter(n: int) -> Floats:
     """Small heights [n] that part equal dots: the golden ratio's multiples, the same every time."""
-    heights: Floats = 0.22 * (np.arange(n) * 0.6180339887 % 1 - 0.5)
+    heights: Floats = 0.22 * (np.arange(n, dtype=np.float64) * 0.6180339887 % 1 - 0.5)
     return heights

@@ -1,0 +1,161 @@
+"""What the summary says, and what it must never say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invented import drawn, evidence, leaky
+
+from lab.metrics.intervals import Interval
+from lab.report.document.summary import Sentence, summarised
+from lab.report.evidence import Evidence
+
+
+def said(one: Evidence, about: str) -> list[str]:
+    return [sentence.text for sentence in summarised(one) if sentence.about == about]
+
+
+def whole(one: Evidence) -> str:
+    return " ".join(sentence.text for sentence in summarised(one))
+
+
+def test_a_gain_is_told_with_its_size_its_interval_and_its_p():
+    (text,) = said(evidence(drawn({"hybrid": 0.03, "swapped": 0.0}), controls={"hybrid": "swapped"}), "better")
+    assert re.match(
+        r"hybrid is better than unified by 0\.03\d \[0\.02\d, 0\.04\d\] \(p < \.001 after Holm's correction, \d+% of",
+        text,
+    )
+    assert "it beats its control swapped by 0.03" in text
+
+
+def test_without_a_control_a_gain_is_not_called_personal():
+    (text,) = said(evidence(drawn({"hybrid": 0.03})), "better")
+    assert "no control was run for it, so nothing tells whether that is owed to personalising" in text
+
+
+def test_what_serves_everybody_alike_gains_nothing_by_personalising():
+    (text,) = said(evidence(drawn({"unified-wide": 0.03}), alike=["unified-wide"]), "better")
+    assert "serves every persona alike, so that is no gain of personalising" in text
+
+
+def test_a_gain_that_the_control_keeps_is_no_claim():
+    one = evidence(drawn({"hybrid": 0.03, "swapped": 0.03}), controls={"hybrid": "swapped"})
+    assert said(one, "better") == []
+    (text,) = said(one, "not personal")
+    assert "is not shown to beat its control swapped" in text
+    assert "is better" not in text
+    assert "something other than personalising raises scores" in said(one, "faults")[0]
+
+
+def test_a_gain_that_stays_in_part_is_told_in_part():
+    one = evidence(drawn({"hybrid": 0.06, "swapped": 0.03}), controls={"hybrid": "swapped"})
+    assert "that part of the gain is not personal" in said(one, "better")[0]
+
+
+def test_null_data_bound_what_could_have_been_missed():
+    one = evidence(drawn({"persona": 0.0, "hybrid": 0.0}, 20))
+    (bound,) = said(one, "bound")
+    assert bound.startswith("No method is shown to be better than unified. The largest gain that a 95% interval")
+    highest = max(m.versus.comparison.interval.high for m in one.methods if m.versus)
+    assert f"{highest:.3f}" in bound
+    assert said(one, "open")[0].startswith("For 2 methods no difference from unified is shown, which does not say")
+    detectable = [m.versus.comparison.detectable for m in one.methods if m.versus]
+    assert f"{min(detectable):.3f} to {max(detectable):.3f}" in said(one, "power")[0]
+
+
+def test_what_is_worse_is_told_with_the_size_of_the_loss():
+    one = evidence(drawn({"persona": -0.03}))
+    (text,) = said(one, "worse")
+    assert re.fullmatch(r"1 method is worse than unified: persona by 0\.0\d\d \[0\.0\d\d, 0\.0\d\d\]\.", text)
+    assert said(one, "bound") == [
+        "No method is shown to be better than unified: every 95% interval, taken alone, lies below zero."
+    ]
+
+
+def test_of_many_that_are_worse_the_worst_are_named():
+    one = evidence(drawn({f"m{n}": -0.02 * n for n in range(1, 9)}))
+    (text,) = said(one, "worse")
+    assert text.startswith("8 methods are worse than unified: m8 by 0.1")
+    assert text.endswith("and 3 more by less.")
+
+
+def test_a_method_planned_after_a_look_explores():
+    one = evidence(drawn({"hybrid": 0.03}))
+    late = tuple(replace(method, after_test=True) for method in one.methods)
+    assert "an exploration, not a test" in said(replace(one, methods=late), "better")[0]
+
+
+def test_one_persona_allows_no_claim():
+    one = evidence(drawn({"hybrid": 0.3}, 1))
+    assert said(one, "better") == []
+    assert said(one, "bound") == ["No method is shown to be better than unified."]
+
+
+def test_a_significant_p_without_an_interval_beyond_zero_is_no_claim():
+    one = evidence(drawn({"hybrid": 0.03}))
+    method = one.method("hybrid")
+    assert method is not None
+    assert method.versus is not None
+    crossing = replace(method.versus.comparison, interval=Interval(-0.001, 0.06))
+    other = replace(method, versus=replace(method.versus, comparison=crossing))
+    assert said(replace(one, methods=(other,)), "better") == []
+
+
+def test_leakage_is_told_before_any_result():
+    sentences = summarised(leaky(evidence(drawn({"hybrid": 0.03})), "dialogue d7 is in train and in test"))
+    assert [one.about for one in sentences[:2]] == ["study", "faults"]
+    assert "dialogue d7 is in train and in test" in sentences[1].text
+
+
+def test_success_is_claimed_only_where_every_criterion_is_met():
+    scores = {"unified": {f"p{n}": 0.86 + n / 1000 for n in range(30)}}
+    scores["hybrid"] = {
+        persona: value + 0.03 + (n % 3) / 1000 for n, (persona, value) in enumerate(scores["unified"].items())
+    }
+    assert said(evidence(scores), "criteria") == ["hybrid meets all published criteria of success."]
+    (text,) = said(evidence(drawn({"hybrid": 0.03})), "criteria")
+    assert text.startswith("No method meets all published criteria of success. Nearest is hybrid, which meets")
+
+
+@pytest.mark.parametrize("scores", [{}, {"hybrid": {"p0": 0.5, "p1": 0.6}}], ids=["nothing", "no unified"])
+def test_what_is_not_there_is_said(scores):
+    text = whole(evidence(scores))
+    assert ("Nothing of this study is evaluated" in text) or ("nothing can be said against it" in text)
+
+
+GAINS = st.dictionaries(
+    st.sampled_from(["persona", "hybrid", "cluster", "retrieval"]), st.floats(-0.05, 0.05), min_size=1
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(GAINS, st.integers(2, 30), st.floats(0.001, 0.08), st.integers(0, 10_000))
+def test_no_sentence_claims_what_an_interval_or_a_control_denies(gains, n, spread, seed):
+    scores = drawn({**gains, "swapped": 0.5 * max(gains.values())}, n, spread=spread, seed=seed)
+    one = evidence(scores, controls=dict.fromkeys(gains, "swapped"))
+    for sentence in summarised(one):
+        assert "prove" not in sentence.text.lower()
+        _check(one, sentence)
+
+
+def _check(one: Evidence, sentence: Sentence) -> None:
+    """Whoever is called better or worse is so, by interval, by p after Holm, and by the control."""
+    named = set(re.findall(r"(\S+) is better than unified by", sentence.text))
+    assert named == (set(sentence.methods) if sentence.about == "better" else set())
+    verdict = {control.method: control.verdict for control in one.controls}
+    for name in sentence.methods:
+        method = one.method(name)
+        assert method is not None
+        assert method.versus is not None
+        found = method.versus.comparison
+        assert found.interval is not None
+        assert method.versus.p_holm < 0.05
+        if sentence.about == "worse":
+            assert found.interval.high < 0
+        else:
+            assert found.interval.low > 0
+            assert (verdict[name] == "kept") == (sentence.about == "not personal")
