@@ -202,7 +202,7 @@ def test_every_persona_gets_what_is_missing_from_its_own_train_dialogues(attempt
 
 def test_what_was_made_is_a_data_set_that_can_be_looked_at(attempt: Attempt):
     run = attempt("context")
-    assert f"lab data show {run.path.parent.name}/{run.path.name}`" in run.log
+    assert f"lab data show {run.path.name}`" in run.log
     found = load(str(run.path))
     assert [persona.persona_id for persona in found.personas] == ["p0", "p1", "p2"]
     assert len(found.dialogues) == 9
