@@ -102,6 +102,25 @@ def test_curves_and_logs_are_kept_and_a_point_computed_again_replaces_the_first(
     assert [(line.attempt, line.text) for line in job_log(a)] == [(1, "one"), (1, "two")]
 
 
+def test_lines_written_without_being_heard_are_not_written_again():
+    (a,) = submit(planned("a"))
+    lease = claimed()
+    assert jobs.record(lease, [], ["one"], 0)
+    assert jobs.record(lease, [], ["two", "three"], 1)
+    assert jobs.record(lease, [], ["two", "three", "four"], 1), "the database broke off after it had written"
+    assert [line.text for line in job_log(a)] == ["one", "two", "three", "four"]
+
+
+def test_what_a_lane_does_not_run_is_given_back_and_nothing_else():
+    ids = submit(*(planned(name) for name in "abcd"))
+    for owner, device in (("me", "one"), ("me", "two"), ("you", "one"), ("me", "one")):
+        claim(owner, device=device)
+    jobs.cancel(ids[3])
+    jobs.give_back("work", "me", "one", "unheard")
+    assert states(ids) == ["READY", "RUNNING", "RUNNING", "CANCELLED"]
+    assert (job(ids[0]).crashes, job(ids[0]).note) == (0, "unheard")
+
+
 def test_the_committed_step_never_goes_back():
     (a,) = submit(planned("a"))
     lease = claimed()

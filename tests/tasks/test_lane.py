@@ -16,11 +16,13 @@ from sqlmodel import select
 
 from lab.db import engine as engines
 from lab.db import jobs
-from lab.db.engine import reading
+from lab.db.engine import DatabaseError, reading
 from lab.db.queries import curve, job_log
 from lab.db.tables import Score
 from lab.settings import load_settings
+from lab.tasks.child import ExecutorProcess
 from lab.tasks.lane import Lane
+from lab.tasks.messages import Assignment, Checkpoint, Event, Metrics
 
 EXECUTOR = (sys.executable, str(Path(__file__).with_name("drill_executor.py")))
 MANY = 999
@@ -78,6 +80,38 @@ def test_a_lane_cut_off_from_the_database_lets_go_in_time_and_gives_back(lane: L
     lane.return_dropped()
     row = job(a)
     assert (row.state, row.crashes, row.tries, row.checkpoint_step > 0) == ("READY", 0, 0, True)
+
+
+def test_a_claim_that_the_database_made_without_being_heard_is_given_back(lane: Lane, monkeypatch):
+    (a,) = submit(drill("a"))
+    real = jobs.claim
+
+    def unheard(*arguments: str) -> None:
+        assert real(*arguments) is not None
+        raise DatabaseError("the database broke off")
+
+    monkeypatch.setattr(jobs, "claim", unheard)
+    lane.drain()
+    assert states([a]) == ["RUNNING"]
+    monkeypatch.setattr(jobs, "claim", real)
+    lane.drain()
+    assert (states([a]), job(a).attempt, job(a).crashes) == (["SUCCEEDED"], 2, 0)
+
+
+def test_work_goes_on_when_the_database_points_to_the_checkpoint_and_not_before(lab_home):
+    executor = ExecutorProcess(EXECUTOR)
+    try:
+        executor.run(
+            Assignment(1, 1, "drill", "", {"steps": 3}, str(lab_home), "1/1", "", "cpu", "auto", None, 60, None, {})
+        )
+        said: list[Event | None] = []
+        while not isinstance(said[-1] if said else None, Checkpoint):
+            said.append(executor.next_event(10))
+        assert executor.next_event(0.5) is None
+        executor.confirm_checkpoint()
+        assert isinstance(executor.next_event(10), Metrics)
+    finally:
+        executor.kill()
 
 
 def test_a_short_outage_is_waited_out(lane: Lane, lab_home, monkeypatch, thread):

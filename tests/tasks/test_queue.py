@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import orjson
+import psutil
 import pytest
 import redis
 from hypothesis import given
@@ -26,6 +27,14 @@ def server(lab_home) -> Iterator[redis.Redis]:
     yield redis.Redis.from_url(embedded.url())
     forget_settings()  # a test may have changed them
     embedded.stop()
+
+
+def test_a_server_that_does_not_answer_is_ended_before_another_is_started(server):
+    frozen = psutil.Process(server.info("server")["process_id"])
+    frozen.suspend()
+    embedded.start()
+    assert embedded.is_running()
+    assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_message_is_the_id_of_a_job_and_nothing_else(server):
