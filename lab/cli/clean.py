@@ -44,7 +44,8 @@ def clean(
     if json:
         print_json({"removed": True} | as_json(gone) | {"database": vacuumed})
     else:
-        console.print(f"removed {gone.count:,} things, {size_text(gone.bytes)}")
+        if found.count or gone.count:
+            console.print(f"removed {gone.count:,} things, {size_text(gone.bytes)}")
         console.print(_vacuum_text(vacuumed))
 
 
