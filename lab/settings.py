@@ -198,6 +198,16 @@ def _sentence(error: ValidationError, file: Path) -> LabError:
     return LabError(f"{where}: {first['msg']}, but got {first['input']!r}.")
 
 
+def exposed_file() -> Path | None:
+    """The settings file, if it holds a password and other users of this machine can read it."""
+    file = _settings_file()
+    if not file.is_file() or not file.stat().st_mode & 0o077:
+        return None
+    content = tomllib.loads(file.read_text("utf-8"))
+    urls = [str(content.get(key, "")) for key in _SECRET]
+    return file if any(urlsplit(url).password or "password=" in url for url in urls) else None
+
+
 def _check_store(settings: Settings) -> None:
     """A store is tidied; in the artifacts folder itself that would be what jobs are just writing."""
     store = Path(settings.artifacts_url.removeprefix("file://"))

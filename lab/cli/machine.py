@@ -14,7 +14,7 @@ from lab.db.migrate import migrate
 from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
 from lab.db.tables import UNFINISHED, State, Worker
 from lab.errors import LabError
-from lab.settings import load_settings
+from lab.settings import exposed_file, load_settings
 from lab.store.artifacts import check_store
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -127,8 +127,9 @@ def _examined() -> dict[str, Any]:
 
 
 def _settings() -> str:
-    settings = load_settings()
-    return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}"
+    settings, exposed = load_settings(), exposed_file()
+    warning = f"; others can read {exposed}, which holds a password; chmod 600 it" if exposed else ""
+    return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}{warning}"
 
 
 def _base() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from lab.errors import LabError
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_PARTS = {"config.json": "configuration", INDEX: "index"}
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 
 
@@ -66,9 +67,9 @@ def _read(file: Path, name: str) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise LabError(f"{file.name} of {name} cannot be read: {error}.") from None
+        raise unreadable(_PARTS[file.name], name, error) from None
     if not isinstance(content, dict):
-        raise LabError(f"{file.name} of {name} is no JSON object.")
+        raise LabError(f"The {_PARTS[file.name]} of {name} cannot be read: {file.name} is no JSON object.")
     return content
 
 

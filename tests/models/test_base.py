@@ -130,7 +130,7 @@ def test_a_model_that_brings_code_is_refused(folder):
     config |= {"model_type": "their-own", "auto_map": {"AutoConfig": "evil.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text("raise SystemExit('ran')")
-    with pytest.raises(LabError, match=r"The configuration of .* cannot be read"):
+    with pytest.raises(LabError, match=r"comes with code of its own, which this lab never runs"):
         load_base(str(folder), "cpu")
 
 
