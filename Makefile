@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Threads that sleep while they wait: spinning ones crawl on a machine that does anything else.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test faults check readme install clean-env
+.PHONY: demo test faults check readme evidence install clean-env
 
 demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine
 	$(BIN)/python -m lab.models.offline
@@ -29,6 +29,9 @@ check: $(VENV)/installed-dev ## style, types and who may import whom
 
 readme: $(VENV)/installed ## write the README's table of methods anew, from the catalogue
 	$(BIN)/python docs/readme.py
+
+evidence: $(VENV)/installed ## simulate studies whose truth is known: the tables of docs/evidence.md
+	$(BIN)/python docs/simulate.py
 
 install: $(VENV)/installed ## only the program: then `.venv/bin/lab`
 
