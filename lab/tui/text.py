@@ -20,13 +20,15 @@ Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 _LONGEST = 100_000  # characters of a text that are laid out; nobody scrolls through more
+_LONGEST_SPAN = 4000  # characters of a line: more than any terminal is wide, accents and all
 _NEAR = 12  # cells: moving the cursor costs about as much as painting so many
+_PER_CELL = 10  # characters: a letter and the most accents that `safe` leaves on it
 _WORD = re.compile(r"\s*\S+")
 
 
 def clean(line: Iterable[Span]) -> Line:
     """The line with nothing in it that a terminal would act on."""
-    return tuple((safe(text).replace("\n", " "), tone) for text, tone in line)
+    return tuple((safe(text[:_LONGEST_SPAN]).replace("\n", " "), tone) for text, tone in line)
 
 
 def width(line: Iterable[Span]) -> int:
@@ -36,6 +38,7 @@ def width(line: Iterable[Span]) -> int:
 
 def fit(text: str, cells: int, *, right: bool = False) -> str:
     """The text in exactly so many cells: padded, or cut with an ellipsis."""
+    text = _enough(text, cells)
     length = cell_len(text)
     if length > cells:
         return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""
@@ -43,8 +46,15 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     return pad + text if right else text + pad
 
 
+def _enough(text: str, cells: int) -> str:
+    """As much of a text as can matter in so many cells: to measure a megabyte for a column takes a second."""
+    return text[: _PER_CELL * (cells + 1)]
+
+
 def fit_middle(text: str, cells: int) -> str:
     """The text in at most so many cells: cut in the middle, so that its end stays."""
+    if len(text) > 2 * _PER_CELL * (cells + 1):
+        text = _enough(text, cells) + text[-_PER_CELL * (cells + 1) :]
     length = cell_len(text)
     if length <= cells:
         return text
@@ -60,7 +70,8 @@ def fit_line(line: Line, cells: int) -> Line:
     """The line in exactly so many cells: padded with spaces, or cut with an ellipsis."""
     kept: list[Span] = []
     left = cells
-    for text, tone in line:
+    for whole, tone in line:
+        text = _enough(whole, left)
         length = cell_len(text)
         if length > left:
             return (*kept, (fit(text, left), tone))
