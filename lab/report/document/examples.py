@@ -36,9 +36,9 @@ def examples(
     pairs.sort(key=lambda pair: (pair[1].similarity - pair[0].similarity, _key(pair[0])))
     if not pairs:
         return []
-    places = {0: "Best", len(pairs) // 2: "Median", len(pairs) - 1: "Worst"}
-    if len(pairs) < 3:
-        places = {0: "Best", len(pairs) - 1: "Worst"}
+    last = len(pairs) - 1
+    places = {0: "Best", len(pairs) // 2: "Median", last: "Worst"} if last > 1 else {0: "Best", last: "Worst"}
+    places = places if last else {0: "Only turn"}
     lines = {_key(row): number for number, row in enumerate(predictions, start=1)}
     return [
         _example(

@@ -8,6 +8,9 @@ from pathlib import Path
 from lab.db.queries import StudyRow
 from lab.report.assemble import evidence_of
 from lab.report.document.write import Report, write_report
+from lab.report.series import curves_with
+
+_BY = "lab report"  # as looks at test tell it
 
 
 def make_report(study: StudyRow, split: str, folder: Path, say: Callable[[str], None] = lambda _: None) -> Report:
@@ -17,4 +20,6 @@ def make_report(study: StudyRow, split: str, folder: Path, say: Callable[[str], 
         LabError: nothing is evaluated on this split yet, or the folder holds something else.
     """
     say("weighing the scores")
-    return write_report(study, evidence_of(study, split, by="lab report"), (), folder, say)
+    evidence = evidence_of(study, split, by=_BY)
+    say("looking for studies that differ in one number")
+    return write_report(study, evidence, curves_with(study, split, by=_BY), folder, say)

@@ -11,6 +11,7 @@ from lab.report.evidence import CurveEvidence
 from lab.report.figures.style import GROUPS, INK, MARKERS, in_style, name, number, page
 
 _X = {"dialogues": "dialogues per persona", "base": "parameters of the base model"}
+_UNIT = {"dialogues": 1.0, "base": 1e9}
 
 
 @in_style
@@ -27,7 +28,7 @@ def growth(found: CurveEvidence, metric: str) -> Figure:
     for axes in (means, differences):
         xs = sorted({point.x for curve in found.curves for point in curve.points})
         axes.set_xscale("log", base=2)
-        axes.set_xticks(xs, [number(x) for x in xs])
+        axes.set_xticks(xs, [number(x * _UNIT[found.over]) for x in xs])
         axes.minorticks_off()
         axes.set_xlabel(_X[found.over])
     means.set_ylabel(metric)
