@@ -1,7 +1,8 @@
 """Scores from anywhere: a CSV file with a line for each score of a persona under a method.
 
 Columns `method` and `persona_id`; `split` (val or test; test if left out), `seed`, `task_type` and `dialogue_id` where
-there are such; every other column is a metric. An empty cell of a metric says that it is undefined there.
+there are such; every other column is a metric. An empty cell of a metric says that it is undefined there. Or, as in a
+report's own scores.csv, columns `metric` and `value` with a line for each, and any others beside.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lab.metrics.paired import Runs
 SPLITS = ("val", "test")
 _NEEDED = ("method", "persona_id")
 _KNOWN = (*_NEEDED, "split", "seed", "task_type", "dialogue_id")
+_LONG = ("metric", "value")  # a line for each metric
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LARGEST = 1e100  # of a number: sums of squares stay finite
 _LONGEST = 200  # characters of a name
@@ -127,13 +129,15 @@ def _text(file: Path, faults: Faults) -> str:
 
 
 class _Lines:
-    """The lines of a file as they are checked one by one."""
+    """The lines of a file as they are checked one by one; `metrics` are known when all of them were."""
 
     def __init__(self, file: Path, text: str, faults: Faults, metric: str | None) -> None:
         self._file, self._faults, self._count = file, faults, 0
         self._cells = self._parsed(text)
         self._columns = next(self._cells, (1, []))[1]
-        self.metrics = self._metrics(metric)
+        self._wanted = metric
+        self._long = set(_LONG) <= set(self._columns)
+        self.metrics = () if self._long else self._metrics(metric)
 
     def _parsed(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """(line, cells) of every line that is not empty."""
@@ -183,14 +187,22 @@ class _Lines:
             row = self._row(line, dict(zip(self._columns, cells, strict=True)))
             if row is None:
                 continue
-            of = (row.method, row.persona_id, row.split, row.seed, row.task_type, row.dialogue_id)
+            metric = cells[self._columns.index("metric")] if self._long else ""
+            of = (row.method, row.persona_id, row.split, row.seed, row.task_type, row.dialogue_id, metric)
             if of in first:
                 whose = f"persona '{row.persona_id}' under '{row.method}'"
                 self._fault(line, f"{whose} is there already, in line {first[of]}; keep one of them")
             first.setdefault(of, line)
+            self._know(row)
             yield row
         if not first and not self._faults:
             self._fault(1, "there are no scores below the names of the columns")
+        elif self._long and (not self.metrics or self._wanted not in (None, *self.metrics)):
+            self._fault(1, f"there is no metric '{self._wanted or ''}'; it has {', '.join(self.metrics) or 'none'}")
+
+    def _know(self, row: ScoreLine) -> None:
+        """The metrics of a file that has a line for each stand in its lines."""
+        self.metrics += tuple(name for name in row.values if name not in self.metrics)
 
     def _row(self, line: int, cells: Mapping[str, str]) -> ScoreLine | None:
         before = self._count
@@ -202,7 +214,8 @@ class _Lines:
         seed = cells.get("seed") or "0"
         if not seed.isascii() or not seed.isdigit() or len(seed) > 18:
             self._fault(line, f"seed is '{seed}'; write a whole number")
-        values = {name: self._number(line, name, cells[name]) for name in self.metrics if cells[name]}
+        told = {cells["metric"]: cells["value"]} if self._long else {name: cells[name] for name in self.metrics}
+        values = {name: self._number(line, name, cell) for name, cell in told.items() if cell}
         if self._count > before:
             return None
         kind = cells.get("task_type", "")

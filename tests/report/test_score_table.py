@@ -73,6 +73,23 @@ def test_an_empty_cell_is_undefined_and_one_metric_can_be_read_alone(tmp_path: P
         read(tmp_path, text)
 
 
+def test_a_reports_own_scores_have_a_line_for_each_metric(tmp_path: Path) -> None:
+    text = "method,seed,persona_id,task_type,metric,value,n,job\n"
+    for method, value in (("unified", 0.25), ("hybrid", 0.75)):
+        text += (
+            f"{method},3,anna,,f1,{value},4,12\n{method},3,anna,,nll,,4,12\n{method},3,anna,simple,f1,{value},4,12\n"
+        )
+    table = read(tmp_path, text)
+    assert table.metrics == ("f1",), "the other is defined nowhere"
+    assert table.runs("f1", "test") == {"unified": {3: {"anna": 0.25}}, "hybrid": {3: {"anna": 0.75}}}
+    with pytest.raises(LabError, match="there is no metric 'recall'; it has f1"):
+        read(tmp_path, text, "recall")
+    with pytest.raises(LabError, match=r":8: persona 'anna' under 'hybrid' is there already, in line 5"):
+        read(tmp_path, text + "hybrid,3,anna,,f1,0.1,4,12\n")
+    with pytest.raises(LabError, match=r":2: f1 is 'high', which is no number"):
+        read(tmp_path, text.replace("0.25", "high"))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
