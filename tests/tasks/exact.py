@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import random
-import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import orjson
 import psutil
 from fleet import Fleet, wait_for
+from left_behind import left_behind
 from planned import job as row
 from planned import state
 from tiny_model import save_base
@@ -46,24 +45,11 @@ def ragged(n: int, seed: int = 5, prefix: str = "p") -> Dialogues:
     return Dialogues(tuple(people), tuple(dialogues))
 
 
-def left_behind(folder: Path) -> dict[str, str]:
-    """Every file of an artifact → its sha256; a recipe book without the numbers of jobs and attempts."""
-    found = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder)
-        if name.parts[0] != CHECKPOINT_FOLDER and name.name != MANIFEST_FILE:
-            content = path.read_bytes()
-            if name.name == "recipes.json":
-                content = re.sub(rb'"folder": "\d+/\d+', b'"folder": "JOB/ATTEMPT', content)
-            found[name.as_posix()] = hashlib.sha256(content).hexdigest()
-    return found
-
-
 # ---------------------------------------------------------------- a training that is really killed
 
 CHECKPOINT_SECONDS = 0.2
 SETTINGS = {"LAB_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS), "OMP_NUM_THREADS": "1"}
-TRAINING = {"epochs": 16, "batch_size": 2, "max_length": 256, "learning_rate": 5e-3, "patience": 4}
+TRAINING = {"epochs": 24, "batch_size": 2, "max_length": 256, "learning_rate": 2e-2, "patience": 3}
 PERSONAS = 5
 WRITES = ("checkpoint/*.partial", "manifest.json*", "adapters/0002/*", "checkpoint/finished/*")
 

@@ -34,7 +34,7 @@ def test_groups_stop_at_different_steps_and_each_has_an_adapter_and_curves(train
     never = trainings.never_killed
     last = [points[-1][0] for (series, group), points in never.curves.items() if series == "train" and group]
     assert len(last) == PERSONAS
-    assert len(set(last)) > 3
+    assert len(set(last)) > 2
     assert sum(name.endswith("adapter_model.safetensors") for name in never.files) == PERSONAS
 
 

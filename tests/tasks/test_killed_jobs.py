@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 import pytest
 import torch
-from exact import left_behind, ragged
+from exact import ragged
+from left_behind import left_behind
 from tiny_model import save_base
 
 from lab.data.store import keep
