@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Threads that sleep while they wait: spinning ones crawl on a machine that does anything else.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test faults check readme evidence install clean-env
+.PHONY: demo test faults resume check readme evidence install clean-env
 
 demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine
 	$(BIN)/python -m lab.models.offline
@@ -20,6 +20,9 @@ test: $(VENV)/installed-dev ## every test, on real parts
 
 faults: $(VENV)/installed-dev ## hurt the lab in every way there is; ARGS="--seed 7 --only storm" chooses
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+resume: $(VENV)/installed-dev ## kill trainings with SIGKILL at 20 moments, EXACT_SEED=7 chooses others: the same bytes each time
+	EXACT_KILLS=20 $(BIN)/python -m pytest -s tests/tasks/test_exact_resume.py tests/tasks/test_killed_jobs.py
 
 check: $(VENV)/installed-dev ## style, types and who may import whom
 	$(BIN)/ruff check

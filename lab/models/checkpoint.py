@@ -108,5 +108,5 @@ def _sha256(text: str, tensors: dict[str, Tensor]) -> str:
     sha = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         sha.update(f"{name}{tuple(tensors[name].shape)}".encode())
-        sha.update(tensors[name].flatten().view(torch.uint8).numpy())
+        sha.update(tensors[name].flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
