@@ -67,6 +67,28 @@ def test_null_data_bound_what_could_have_been_missed():
     assert f"{min(detectable):.3f} to {max(detectable):.3f}" in said(one, "power")[0]
 
 
+def test_the_answer_comes_first_and_needs_a_control():
+    gain = drawn({"hybrid": 0.03, "swapped": 0.0})
+    assert said(evidence(gain, controls={"hybrid": "swapped"}), "answer") == [
+        "Personalising gains over one model for everybody: shown for hybrid, and confirmed by a control."
+    ]
+    assert said(evidence(gain), "answer") == [
+        "That personalising gains over one model for everybody is not shown, though some methods score above unified: "
+        "no control confirms that this is personal."
+    ]
+    assert said(evidence(drawn({"hybrid": 0.0})), "answer") == [
+        "That personalising gains over one model for everybody is not shown."
+    ]
+
+
+def test_of_many_that_are_better_those_that_a_control_confirms_are_told_first():
+    one = evidence(drawn({f"m{n}": 0.02 * n for n in range(1, 9)} | {"swapped": 0.0}), controls={"m1": "swapped"})
+    told = [sentence.methods for sentence in summarised(one) if sentence.about == "better"]
+    assert told == [("m1",), ("m8",), ("m7",), ("m6",), ("m5",)]
+    (more,) = said(one, "more")
+    assert more.startswith("Above unified too, p < 0.05 after Holm's correction: m4 by 0.0")
+
+
 def test_what_is_worse_is_told_with_the_size_of_the_loss():
     one = evidence(drawn({"persona": -0.03}))
     (text,) = said(one, "worse")
@@ -146,6 +168,8 @@ def _check(one: Evidence, sentence: Sentence) -> None:
     """Whoever is called better or worse is so, by interval, by p after Holm, and by the control."""
     named = set(re.findall(r"(\S+) is better than unified by", sentence.text))
     assert named == (set(sentence.methods) if sentence.about == "better" else set())
+    if not sentence.methods:
+        assert not re.search(r"\b(gains over one model for everybody:|is better than|are worse than)", sentence.text)
     verdict = {control.method: control.verdict for control in one.controls}
     for name in sentence.methods:
         method = one.method(name)
@@ -158,4 +182,5 @@ def _check(one: Evidence, sentence: Sentence) -> None:
             assert found.interval.high < 0
         else:
             assert found.interval.low > 0
-            assert (verdict[name] == "kept") == (sentence.about == "not personal")
+            assert (verdict[name] == "kept") == (sentence.about == "not personal") or sentence.about == "more"
+            assert sentence.about != "answer" or verdict[name] in ("removed", "partly")

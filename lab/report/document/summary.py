@@ -7,7 +7,7 @@ told as what it is: not shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,20 @@ from lab.metrics.statistics import Comparison
 from lab.report.document.words import count, label, listed, number, p_value, share, signed
 from lab.report.evidence import ControlEvidence, Evidence, MethodEvidence
 
-About = Literal["study", "better", "not personal", "worse", "open", "bound", "power", "criteria", "limits", "faults"]
+About = Literal[
+    "study",
+    "answer",
+    "better",
+    "more",
+    "not personal",
+    "worse",
+    "open",
+    "bound",
+    "power",
+    "criteria",
+    "limits",
+    "faults",
+]
 _NAMED = 5  # methods that are told one by one
 
 
@@ -92,11 +105,46 @@ def _answer(evidence: Evidence) -> Iterator[Sentence]:
         return
     controls = {one.method: one for one in evidence.controls}
     ahead = [one for one in candidates if better(one)]
-    ahead.sort(key=lambda one: -_gain(_versus(one))[0])
-    for method in ahead:
+    ahead.sort(key=lambda one: (_rank(controls.get(one.name)), -_gain(_versus(one))[0]))
+    yield _headline(ahead, controls)
+    for method in ahead[:_NAMED]:
         yield _better(method, controls.get(method.name))
+    if more := ahead[_NAMED:]:
+        told = listed(
+            [f"{one.name} by {_size(_versus(one))}{_kept(controls.get(one.name))}" for one in more], len(more)
+        )
+        yield Sentence(
+            f"Above unified too, p < 0.05 after Holm's correction: {told}.", "more", tuple(m.name for m in more)
+        )
     if not any(_claimed(one, controls.get(one.name)) for one in ahead):
         yield Sentence(_none_better([one for one in candidates if one not in ahead], beside=bool(ahead)), "bound")
+
+
+def _kept(control: ControlEvidence | None) -> str:
+    return f" (not shown to beat its control {control.control})" if control and control.verdict == "kept" else ""
+
+
+def _rank(control: ControlEvidence | None) -> int:
+    """What a control confirms first, what it denies last."""
+    order = ("removed", "partly", "untested", None, "kept")
+    return order.index(control.verdict if control and control.verdict in order else None)
+
+
+def _headline(ahead: list[MethodEvidence], controls: Mapping[str, ControlEvidence]) -> Sentence:
+    """The answer to the question that the study asks."""
+    personal = [
+        one
+        for one in ahead
+        if one.name in controls and controls[one.name].verdict in ("removed", "partly") and not one.after_test
+    ]
+    names = tuple(one.name for one in personal)
+    if personal:
+        text = (
+            f"Personalising gains over one model for everybody: shown for {listed(names)}, and confirmed by a control."
+        )
+        return Sentence(text, "answer", names)
+    why = ", though some methods score above unified: no control confirms that this is personal" if ahead else ""
+    return Sentence(f"That personalising gains over one model for everybody is not shown{why}.", "answer")
 
 
 def _claimed(method: MethodEvidence, control: ControlEvidence | None) -> bool:
