@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from planned import forget_settings
 
+from lab.cli.machine import _settings
 from lab.errors import LabError
-from lab.settings import Settings, load_settings
+from lab.settings import Settings, exposed_file, load_settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -98,7 +99,9 @@ def test_an_unknown_variable_is_refused_with_the_near_one(monkeypatch):
 def test_an_unknown_key_near_to_none_is_told_all_there_are(monkeypatch):
     monkeypatch.setenv("LAB_ZZZ", "3")
     said = refused()
-    assert said.startswith("environment variable LAB_ZZZ: there is no setting 'zzz'; known settings: artifacts, artifacts_gb,")
+    assert said.startswith(
+        "environment variable LAB_ZZZ: there is no setting 'zzz'; known settings: artifacts, artifacts_gb,"
+    )
     assert all(key in said for key in Settings.model_fields)
 
 
@@ -176,3 +179,37 @@ def test_the_file_that_comes_along_shows_every_key_with_its_default():
 
 def test_every_key_is_documented():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+# ---------------------------------------------------------------- passwords
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "exposed"),
+    [
+        ('redis_url = "redis://:s3cret@queue"', 0o644, True),
+        ('redis_url = "redis://:s3cret@queue"', 0o640, True),
+        ('redis_url = "redis://:s3cret@queue"', 0o600, False),
+        ('database_url = "postgresql://lab@db/lab?password=s3cret"', 0o644, True),
+        ('redis_url = "redis://queue"', 0o644, False),
+        ('base = "tiny"', 0o644, False),
+        (None, 0, False),
+    ],
+)
+def test_a_password_that_others_can_read_is_noticed(home, content, mode, exposed):
+    file = home / "settings.toml"
+    if content is not None:
+        file.write_text(content)
+        file.chmod(mode)
+    assert exposed_file() == (file if exposed else None)
+    assert (f"others can read {file}, which holds a password; chmod 600 it" in _settings()) is exposed
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://lab:s3@s3cret@db/lab", "postgresql://lab:s3/s3cret@db/x", "postgresql://lab:s3#s3cret@db/x"]
+)
+def test_a_password_that_libraries_would_read_in_two_ways_is_refused_without_telling_it(monkeypatch, url):
+    monkeypatch.setenv("LAB_DATABASE_URL", url)
+    said = refused()
+    assert "within a password write @ : / ? # as %40 %3A %2F %3F %23" in said
+    assert "s3cret" not in said
