@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.output import console, duration, number, print_json, table
+from lab.cli.output import console, duration, number, print_json, share, table
 from lab.db import jobs as moves
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, get_job, get_study, job_log, list_jobs
@@ -48,7 +48,7 @@ def _cells(row: JobRow) -> dict[str, str]:
         "kind": row.kind,
         "method": row.whose,
         "state": str(row.state),
-        "done": f"{row.progress:.0%}",
+        "done": f"{share(row.progress):.0%}",
         "eta": duration(row.eta_seconds) if row.state is State.RUNNING else "",
         "loss": number(row.loss),
         "val": number(row.val_loss),

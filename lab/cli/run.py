@@ -11,7 +11,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from lab.cli.output import console, duration, number, print_json, table
+from lab.cli.output import console, duration, number, print_json, share, table
 from lab.cli.results import print_results
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
@@ -142,7 +142,7 @@ def _watch_lines(study: StudyRow, quiet: bool) -> None:
             told = True
             console.print("no worker is alive: `lab up` starts one, and the jobs go on.")
         for job in reversed(jobs):
-            tenth = (job.state, int(job.progress * 4))
+            tenth = (job.state, int(share(job.progress) * 4))
             if not quiet and said.get(job.id) != tenth and job.state is not State.BLOCKED:
                 console.print(_line(job))
             said[job.id] = tenth
@@ -166,7 +166,8 @@ def _line(job: JobRow) -> str:
     eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds and job.state is State.RUNNING else ""
     loss = f", loss {job.loss:.3f}" if job.loss is not None else ""
     tail = job.error or ""
-    return f"{job.id:>4} {job.kind:<9} {job.whose:<12} {job.state:<10} {job.progress:4.0%}{eta}{loss} {tail}".rstrip()
+    done = f"{share(job.progress):4.0%}"
+    return f"{job.id:>4} {job.kind:<9} {job.whose:<12} {job.state:<10} {done}{eta}{loss} {tail}".rstrip()
 
 
 def _progress_table(jobs: list[JobRow]) -> Table:
@@ -177,7 +178,7 @@ def _progress_table(jobs: list[JobRow]) -> Table:
 
 
 def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
-    filled = round(job.progress * 10)
+    filled = round(share(job.progress) * 10)
     note = job.error or job.note
     if job.state is State.BLOCKED:
         note = f"waits for {', '.join(map(str, job.waits_for))}"
@@ -188,7 +189,7 @@ def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
         job.kind,
         job.whose,
         str(job.state),
-        f"{'█' * filled}{'░' * (10 - filled)} {job.progress:4.0%}",
+        f"{'█' * filled}{'░' * (10 - filled)} {share(job.progress):4.0%}",
         duration(job.eta_seconds) if job.state is State.RUNNING else "",
         number(job.loss),
         number(job.val_loss),
