@@ -40,6 +40,11 @@ def test_rows_have_both_studies_and_no_more_methods_than_ours():
     assert "[" in persona[5]  # ours, paired, with an interval
 
 
+def test_a_number_of_one_persona_is_not_compared_with_the_mean_of_all():
+    _, static = beside(evidence(drawn({"soft-prompt-text": 0.0})))
+    assert static[4] == "+0.015"
+
+
 def test_both_denominators_of_numerical_precision_are_given():
     metrics = {
         name: Estimate(mean, None, None, 3)

@@ -48,6 +48,6 @@ def _sections(
     yield costs.costs(evidence, gathered, album)
     if evidence.methods:
         yield readings.answers(evidence, gathered)
-        yield readings.published(evidence)
+        yield readings.published(evidence, gathered)
     yield remake.trace(evidence, gathered)
     yield remake.remake(evidence, gathered)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.db.lineage import Origin, machines, origins
 from lab.db.queries import StudyRow
-from lab.db.scores import scores
+from lab.db.scores import scores, task_types
 from lab.db.tables import State
 from lab.errors import LabError
 from lab.methods.extend import stored
@@ -18,7 +18,7 @@ from lab.report.document.trace import Traced, evaluations, trace
 from lab.report.parts import ClusterMap, LossCurve, Route
 from lab.report.people import Person, people
 from lab.report.predictions import Prediction
-from lab.report.results import MAIN_METRIC
+from lab.report.results import MAIN_METRIC, REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Gathered:
     losses: tuple[LossCurve, ...]
     traced: tuple[Traced, ...]
     predictions: dict[str, list[Prediction]]  # method → rows of its first seed, of those asked for
+    unified_types: dict[str, float]  # task type → mean similarity of unified over personas
     disk: dict[int, int]  # job → bytes of its artifact
     machines: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]
     loaded: tuple[str, ...]  # "smollm2-135m on cpu, bfloat16"
@@ -55,6 +56,7 @@ def gather(study: StudyRow, split: str, shown: Sequence[str]) -> Gathered:
         tuple(loss_curves(jobs)),
         tuple(traced),
         predictions,
+        _unified_types(study, split),
         disk(jobs),
         tuple(machines()),
         tuple(loaded(jobs, study.base)),
@@ -93,6 +95,16 @@ def _predictions(
         if one.method in shown:
             kept.setdefault(one.method, rows)
     return traced, kept
+
+
+def _unified_types(study: StudyRow, split: str) -> dict[str, float]:
+    found = {}
+    for kind in task_types(study.id, split):
+        rows = scores(study.id, split, task_type=kind, metric=MAIN_METRIC)
+        values = [row.value for row in rows if row.method == REFERENCE]
+        if values:
+            found[kind] = sum(values) / len(values)
+    return found
 
 
 def _people(study: StudyRow, missing: list[str]) -> dict[str, Person]:

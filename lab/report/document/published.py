@@ -27,6 +27,7 @@ class Published:
     parameter_f1: tuple[float, ...] = ()
     numerical_precision: tuple[float, ...] = ()
     improved: tuple[float, ...] = ()
+    minus_unified: tuple[float, ...] = ()  # where it is not that of the means: unified on other personas
 
 
 @lru_cache(maxsize=1)
@@ -105,7 +106,8 @@ def _several(value: Any) -> Any:
 
 def _gaps(one: Published, unified: Published) -> str:
     """Differences of the means as published; there is no paired one."""
-    return " or ".join(signed(value - unified.similarity[0]) for value in one.similarity)
+    gaps = one.minus_unified or tuple(value - unified.similarity[0] for value in one.similarity)
+    return " or ".join(map(signed, gaps))
 
 
 def _written(values: tuple[float, ...]) -> str:

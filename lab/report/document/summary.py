@@ -73,10 +73,12 @@ def worse(method: MethodEvidence) -> bool:
 
 
 def _what(evidence: Evidence) -> str:
-    methods = [one for one in evidence.methods if one.versus is not None]
+    methods = [one for one in evidence.methods if one.versus is not None and not one.is_control]
+    controls = [one for one in evidence.methods if one.is_control]
     seeds = count(len(evidence.seeds), "seed")
+    compared = f"{count(len(methods), 'method')} and {count(len(controls), 'control')}"
     return (
-        f"{count(len(methods), 'method')} compared with unified on {count(evidence.n_personas, 'persona')} "
+        f"{compared} compared with unified on {count(evidence.n_personas, 'persona')} "
         f"({evidence.split} split, {seeds}, base {evidence.base}), by {label(evidence.metric)}."
     )
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from lab.metrics.intervals import Floats
 from lab.report.figures.style import BETTER, INK, MUTED, in_style, name, page
+from lab.report.results import FEW_PERSONAS
 
 _ROW = 0.36  # inches
-_FEW = 6  # below, a density would be made up
 _SPARSE = 30  # up to so many, dots are large
 
 
@@ -21,7 +21,7 @@ _SPARSE = 30  # up to so many, dots are large
 def violins(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
     """One violin a method, in the order given from the top: density, a dot for each persona, median and quartiles.
 
-    `scores`: method → persona → score. Of fewer than 6 personas only the dots are drawn.
+    `scores`: method → persona → score. Of fewer than 10 personas only the dots are drawn.
     """
     figure = page(max(2.0, 1.0 + _ROW * len(scores)))
     axes = figure.subplots()
@@ -29,7 +29,7 @@ def violins(scores: Mapping[str, Mapping[str, float]], metric: str) -> Figure:
     for row, personas in enumerate(scores[method] for method in methods):
         values = np.array(sorted(personas.values()))
         size = 4.5 if len(values) <= _SPARSE else 2
-        if len(values) >= _FEW and np.ptp(values) > 0:
+        if len(values) >= FEW_PERSONAS and np.ptp(values) > 0:
             parts = axes.violinplot(values, positions=[row], orientation="horizontal", widths=0.85, showextrema=False)
             for body in cast(list[PolyCollection], parts["bodies"]):
                 body.set(facecolor=BETTER, alpha=0.25, edgecolor=BETTER, linewidth=0.6)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from lab.report.document.blocks import Block, Bullets, Paragraph, Section, Table, columns
 from lab.report.document.examples import RULE, examples
 from lab.report.document.gather import Gathered
-from lab.report.document.published import beside, differs, general, other_metrics
+from lab.report.document.published import beside, differs, general, other_metrics, task_types
 from lab.report.document.sections.shared import ranked
+from lab.report.document.words import number
 from lab.report.evidence import Evidence
 
 OTHER = "unified"
@@ -43,7 +44,7 @@ def answers(evidence: Evidence, gathered: Gathered) -> Section | None:
     return Section("examples", "Examples", (Paragraph(text), *found))
 
 
-def published(evidence: Evidence) -> Section | None:
+def published(evidence: Evidence, gathered: Gathered) -> Section | None:
     """The published table beside ours."""
     rows = beside(evidence)
     if not rows:
@@ -64,6 +65,14 @@ def published(evidence: Evidence) -> Section | None:
             "here", "here, turns without numbers as 0",
         )  # fmt: skip
         blocks.append(Table(columns("method", *metrics), tuple(others)))
+    types = tuple(
+        (kind, number(accuracy, 2), number(gathered.unified_types[kind]))
+        for kind, accuracy in task_types().items()
+        if kind in gathered.unified_types
+    )
+    if types:
+        titles = columns("unified on task type", "published 'accuracy', of what is not said", "here, similarity")
+        blocks.append(Table(titles, types))
     seeds = ", ".join(map(str, evidence.seeds))
     data = f"Here: {evidence.base}, {evidence.n_personas} personas of {evidence.dataset}, seeds {seeds}."
     blocks += [
