@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Threads that sleep while they wait: spinning ones crawl on a machine that does anything else.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test faults resume check readme evidence install clean-env
+.PHONY: demo test faults fuzz resume check readme evidence install clean-env
 
 demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine
 	$(BIN)/python -m lab.models.offline
@@ -17,6 +17,9 @@ demo: $(VENV)/installed ## generate data, train and compare three methods on Smo
 test: $(VENV)/installed-dev ## every test, on real parts
 	$(BIN)/python -m lab.models.offline
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+fuzz: $(VENV)/installed-dev ## throw 10,000 hostile messages, rows, files and models at the lab; ARGS="--seed 7"
+	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
 faults: $(VENV)/installed-dev ## hurt the lab in every way there is; ARGS="--seed 7 --only storm" chooses
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
+from pydantic import TypeAdapter
 
 from lab.errors import LabError
 
@@ -30,6 +31,9 @@ class Prediction:
     n_tokens: int  # of the reference
 
 
+_ROW = TypeAdapter(Prediction)
+
+
 def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> None:
     """Write `predictions.jsonl`."""
     with (folder / FILE).open("wb") as file:
@@ -47,8 +51,8 @@ def read_predictions(folder: Path, persona_id: str | None = None) -> list[Predic
     try:
         with path.open("rb") as file:
             rows = [orjson.loads(line) for line in file]
-        return [Prediction(**row) for row in rows if persona_id in (None, row["persona_id"])]
+        return [_ROW.validate_python(row) for row in rows if persona_id in (None, row["persona_id"])]
     except FileNotFoundError:
         raise LabError(f"{path}: the predictions are not there; run their job again with `lab retry`.") from None
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise LabError(f"{path}: damaged ({error}); run its job again.") from None

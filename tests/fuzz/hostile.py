@@ -50,7 +50,16 @@ TERMINAL = [
     "\u202eesrever", "\u2066x\u2069", "\u200b\u200d\ufeff", "\U000e0041\U000e007f", "\ufff9a\ufffb",
 ]  # fmt: skip
 MARKUP = ["[red]x[/red]", "[@click=app.quit]x[/]", "[link=http://x]y[/link]", "[/]", "[bold", "\\[", ":smile:", "$x"]
-SHAPES = ["e" + "\u0301" * 2000, "x" * 50_000, "漢" * 500, "👨‍👩‍👧‍👦" * 50, " " * 500, "\n" * 300, "ﷺ" * 40, "\u0e33" * 60]
+SHAPES = [
+    "e" + "\u0301" * 2000,
+    "x" * 50_000,
+    "漢" * 500,
+    "👨‍👩‍👧‍👦" * 50,
+    " " * 500,
+    "\n" * 300,
+    "ﷺ" * 40,
+    "\u0e33" * 60,
+]
 NUMBERS = [0, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 1e308, -1e308, 1e-320, 5e-324, 0.1]
 
 words = st.one_of(
@@ -151,7 +160,9 @@ def damaged(draw: Any, content: bytes) -> bytes:
 
 garbage = st.one_of(
     st.binary(max_size=60),
-    st.sampled_from([b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xef\xbb\xbf", b"\r\n", b"9" * 5000]),
+    st.sampled_from(
+        [b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xef\xbb\xbf", b"\r\n", b"9" * 5000]
+    ),
     st.sampled_from([b"[" * 3000, b'{"a":' * 3000, b'"' + b"\\u0000" * 20, b'"\\ud800"', *PICKLES]),
     words.map(lambda text: text.encode("utf-8", "surrogatepass")),
 )

@@ -35,7 +35,10 @@ def main() -> int:
     logging.disable()  # what is dropped is said in the worker's log; here it would be all there is to read
     warnings.simplefilter("ignore")
     wanted = [target for target in TARGETS if options.only in target.name]
-    print(f"seed {options.seed}\n{'target':<20} {'examples':>8} {'crashes':>8} {'code runs':>9} {'seconds':>8}", flush=True)
+    print(
+        f"seed {options.seed}\n{'target':<20} {'examples':>8} {'crashes':>8} {'code runs':>9} {'seconds':>8}",
+        flush=True,
+    )
     total, faults = Tally(), []
     for target in wanted:
         began = time.monotonic()

@@ -27,11 +27,12 @@ class Target:
     examples: st.SearchStrategy[Any]
     attack: Callable[[Path, Any], None]  # a folder to work in, an example
     share: int  # of all examples, relative to the others
+    short: int  # examples in the ordinary tests: what takes a second or two
     arena: Callable[[Path], AbstractContextManager[object]] = lambda home: nullcontext()
 
 
 def told(call: Callable[[], Any]) -> Any:
-    """What the call gives; None if it refuses in one sentence. Any other exception is a crash, and so is a bad sentence."""
+    """What the call gives; None if it refuses in one sentence. Another exception is a crash, and so is a bad sentence."""
     try:
         return call()
     except LabError as error:

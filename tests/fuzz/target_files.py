@@ -21,9 +21,12 @@ from lab.methods.plan import plan
 from lab.methods.recipe import AdapterRef, Gated, Recipe, read_book, write_book
 from lab.methods.spec import read_study
 from lab.paths import inside
-from lab.report.predictions import Prediction, read_predictions, write_predictions
+from lab.report.predictions import Prediction, read_predictions
 from lab.settings import load_settings
 from lab.store.manifest import described, parsed
+from lab.tui.feeds.results import _turn
+from lab.tui.text import clean
+from lab.tui.widgets.dialogues import dialogue_lines
 
 # ---------------------------------------------------------------- studies
 
@@ -52,7 +55,9 @@ STUDIES: list[dict[str, Any]] = [
 def _toml(tree: Any) -> bytes:
     """TOML, as far as it can say this; what it cannot is left out."""
     try:
-        return tomli_w.dumps(_sayable(tree) if isinstance(tree, dict) else {"data": str(tree)}).encode("utf-8", "replace")
+        return tomli_w.dumps(_sayable(tree) if isinstance(tree, dict) else {"data": str(tree)}).encode(
+            "utf-8", "replace"
+        )
     except (TypeError, ValueError, RecursionError):
         return b"data = [[[[[["
 
@@ -155,7 +160,9 @@ BOOK: dict[str, Any] = orjson.loads(
     orjson.dumps(
         {
             "maya": Recipe("tiny", (_REFERENCE,), "w" * 64, "description", "likes it warm", {"k": 3}, "otto"),
-            "otto": Recipe("tiny", gated=Gated((_REFERENCE, _REFERENCE), "13/1", "e" * 64, 2), endpoint={"url": "http://x"}),
+            "otto": Recipe(
+                "tiny", gated=Gated((_REFERENCE, _REFERENCE), "13/1", "e" * 64, 2), endpoint={"url": "http://x"}
+            ),
         }
     )
 )
@@ -184,19 +191,28 @@ def attack_manifest(home: Path, content: bytes) -> None:
 PREDICTION = orjson.loads(
     orjson.dumps(
         Prediction(
-            "maya", "maya-07", 1, "simple", {"weather": "rainy"}, [{"role": "user", "content": "Warmer."}],
-            "22 degrees.", "22 degrees!", 0.9, 3.2, 4,
-        )  # fmt: skip
+            "maya",
+            "maya-07",
+            1,
+            "simple",
+            {"weather": "rainy"},
+            [{"role": "user", "content": "Warmer."}],
+            "22 degrees.",
+            "22 degrees!",
+            0.9,
+            3.2,
+            4,
+        )
     )
 )
 
 
 def attack_predictions(home: Path, content: bytes) -> None:
-    """Predictions are read, and written again; or they are refused."""
+    """Predictions are read, and laid out on the screen; or they are refused."""
     (home / "predictions.jsonl").write_bytes(content)
-    found = told(lambda: read_predictions(home))
-    if found is not None:
-        write_predictions(home, found)
+    for prediction in told(lambda: read_predictions(home)) or ():
+        for line in dialogue_lines([_turn(prediction, "unified", prediction)], 80, 0):
+            check_plain("".join(text for text, _ in clean(line)))
 
 
 def attack_path(home: Path, name: str) -> None:
@@ -214,13 +230,12 @@ _links = st.lists(st.sampled_from(["in", "out", "loop", "up", "..", ".", "", "x"
 _manifest = orjson.loads(described(Path(__file__).parent, [Path(__file__)], {"job": 1}).content)
 
 TARGETS = [
-    Target("study files", studies, attack_study, 12),
-    Target("settings files", settings_files, attack_settings, 6, _no_settings),
-    Target("data lines", _folders(), attack_data, 16),
-    Target("data set names", st.one_of(texts, st.sampled_from(PATHS + CODE)), attack_name, 2),
-    Target("recipe books", json_like(BOOK), attack_book, 6),
-    Target("manifests", json_like(_manifest, {"files": {"../x": "f" * 64}}), attack_manifest, 4),
-    Target("predictions", lines_like([PREDICTION, PREDICTION]), attack_predictions, 4),
-    Target("paths", st.one_of(texts, _links), attack_path, 4),
+    Target("study files", studies, attack_study, 12, 150),
+    Target("settings files", settings_files, attack_settings, 6, 150, _no_settings),
+    Target("data lines", _folders(), attack_data, 16, 60),
+    Target("data set names", st.one_of(texts, st.sampled_from(PATHS + CODE)), attack_name, 2, 40),
+    Target("recipe books", json_like(BOOK), attack_book, 6, 120),
+    Target("manifests", json_like(_manifest, {"files": {"../x": "f" * 64}}), attack_manifest, 4, 150),
+    Target("predictions", lines_like([PREDICTION, PREDICTION]), attack_predictions, 4, 120),
+    Target("paths", st.one_of(texts, _links), attack_path, 4, 200),
 ]
-

@@ -81,7 +81,15 @@ def attack_worker(home: Path, content: bytes) -> None:
 
 # ---------------------------------------------------------------- the screen
 
-_KEYS = (("1",), ("enter",), ("l", "escape", "escape"), ("g", "e", "f", "f"), ("2",), ("enter", "enter"), ("3", "escape"))
+_KEYS = (
+    ("1",),
+    ("enter",),
+    ("l", "escape", "escape"),
+    ("g", "e", "f", "f"),
+    ("2",),
+    ("enter", "enter"),
+    ("3", "escape"),
+)
 _LISTS = ("s", "p", "m", "e")  # what is chosen from on the chat screen; each closes with esc
 
 
@@ -109,6 +117,6 @@ def _check(painted: str) -> None:
 
 
 TARGETS = [
-    Target("messages to a worker", st.one_of(wake_ups, st.sampled_from(PICKLES)), attack_worker, 20, worker),
-    Target("rows, on the screen", databases(), attack_app, 1, lab),
+    Target("messages to a worker", st.one_of(wake_ups, st.sampled_from(PICKLES)), attack_worker, 20, 200, worker),
+    Target("rows, on the screen", databases(), attack_app, 1, 1, lab),
 ]

@@ -60,7 +60,8 @@ _CONFIG_KEYS = {
     "architectures": ["LlamaForCausalLM"], "torch_dtype": "float32", "vocab_size": -1, "hidden_size": "x",
 }  # fmt: skip
 _TOKENIZER_KEYS = {
-    "auto_map": {"AutoTokenizer": ["zxcanary.Tokenizer", None]}, "tokenizer_class": "zxcanary", "chat_template": CODE[5],
+    "auto_map": {"AutoTokenizer": ["zxcanary.Tokenizer", None]}, "tokenizer_class": "zxcanary",
+    "chat_template": CODE[5],
     "tokenizer_file": "/etc/passwd", "added_tokens_decoder": {"1": {"content": 3}}, "model_max_length": "x",
 }  # fmt: skip
 
@@ -77,7 +78,9 @@ def bases(draw: Any) -> dict[str, Any]:
         "tokenizer": draw(_some(_TOKENIZER_KEYS)),
         "index": draw(st.one_of(st.none(), mutated({"metadata": {}, "weight_map": {"a": "model.safetensors"}}))),
         "weights": draw(st.sampled_from(["sound", "sound", "none", "cut"])),
-        "beside": draw(st.lists(st.sampled_from(["pytorch_model.bin", "adapter_config.json", "zxcanary.py"]), max_size=2)),
+        "beside": draw(
+            st.lists(st.sampled_from(["pytorch_model.bin", "adapter_config.json", "zxcanary.py"]), max_size=2)
+        ),
     }
 
 
@@ -111,13 +114,16 @@ def _with(content: bytes, keys: dict[str, Any]) -> bytes:
 
 
 _GADGETS = [
-    *CODE, "{{ messages[9].x.y }}", "{% for i in range(10**9) %}{% endfor %}", "{{ 1/0 }}", "{{ raise_exception('no') }}",
+    *CODE, "{{ messages[9].x.y }}", "{% for i in range(10**9) %}{% endfor %}", "{{ 1/0 }}",
+    "{{ raise_exception('no') }}",
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ ''.format.__globals__ }}", "{{ messages.__class__ }}", "{{",
     "{% include '/etc/passwd' %}", "{{ self.__init__.__globals__ }}", "{{ 'a' * 10**4 }}", "{% import 'os' as os %}",
     "{{ '%c'|format(7) }}", "{{ strftime_now('%Y') }}", "{{ lipsum.__globals__['os'].system('touch /tmp/zxcanary') }}",
 ]  # fmt: skip
 templates = st.one_of(
-    st.lists(st.sampled_from([*_GADGETS, "{{ messages[0]['content'] }}", "{{ eos_token }}", " "]), max_size=3).map("".join),
+    st.lists(st.sampled_from([*_GADGETS, "{{ messages[0]['content'] }}", "{{ eos_token }}", " "]), max_size=3).map(
+        "".join
+    ),
     texts,
 )
 
@@ -134,7 +140,7 @@ def attack_template(home: Path, template: str) -> None:
 
 
 TARGETS = [
-    Target("adapter folders", adapters, attack_adapter, 6),
-    Target("base model folders", bases(), attack_base, 2),
-    Target("chat templates", templates, attack_template, 4),
+    Target("adapter folders", adapters, attack_adapter, 6, 80),
+    Target("base model folders", bases(), attack_base, 2, 20),
+    Target("chat templates", templates, attack_template, 4, 80),
 ]

@@ -72,7 +72,9 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "Stopped"},
 ]
 
-speeches = st.lists(st.one_of(json_like(*EVENTS), json_like(*EVENTS), st.sampled_from(EVENTS).map(as_json), garbage), max_size=6)
+speeches = st.lists(
+    st.one_of(json_like(*EVENTS), json_like(*EVENTS), st.sampled_from(EVENTS).map(as_json), garbage), max_size=6
+)
 
 
 def attack_lane(home: Path, said: list[bytes]) -> None:
@@ -229,8 +231,7 @@ def attack_executor(home: Path, found: dict[str, Any]) -> None:
 
 
 TARGETS = [
-    Target("wake-up messages", wake_ups, attack_wake_up, 20, lab),
-    Target("executor events", speeches, attack_lane, 4, lab),
-    Target("assignments", assignments(), attack_executor, 3, executor),
+    Target("wake-up messages", wake_ups, attack_wake_up, 20, 200, lab),
+    Target("executor events", speeches, attack_lane, 2, 5, lab),
+    Target("assignments", assignments(), attack_executor, 2, 15, executor),
 ]
-

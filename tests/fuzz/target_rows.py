@@ -42,7 +42,12 @@ SPEC = {
     "methods": ["unified", "persona"], "seeds": [0], "method": {"mine": {"about": "x"}},
 }  # fmt: skip
 JOB = {"data": DATA, "base": "tiny", "seed": 0, "split": "test", "share": "persona", "training": {"epochs": 3}}
-RESULT = {"train_seconds": 1.5, "parameters": 10, "seconds_per_answer": 0.1, "sweep": [{"setting": {"rank": 4}, "val_loss": 1}]}
+RESULT = {
+    "train_seconds": 1.5,
+    "parameters": 10,
+    "seconds_per_answer": 0.1,
+    "sweep": [{"setting": {"rank": 4}, "val_loss": 1}],
+}
 INFO = {
     "base": "tiny", "adapters": [{"name": "unified", "digest": "f" * 64, "weight": 1.0}], "seconds": 1.5,
     "actions": [{"device": "ac", "parameter": "temperature", "value": 22}], "first_token_seconds": 0.5,
@@ -77,7 +82,12 @@ def databases(draw: Any) -> dict[str, list[dict[str, Any]]]:
         | {"spec": draw(_json(JOB)), "result": draw(_maybe(_json(RESULT))), "priority": draw(integers)}
         | {"progress": draw(reals), "step": draw(_maybe(integers)), "total_steps": draw(_maybe(integers))}
         | {"eta_seconds": draw(_maybe(reals)), "loss": draw(_maybe(reals)), "val_loss": draw(_maybe(reals))}
-        | {"note": draw(texts), "error": draw(_maybe(texts)), "owner": draw(_maybe(texts)), "device": draw(_maybe(texts))}
+        | {
+            "note": draw(texts),
+            "error": draw(_maybe(texts)),
+            "owner": draw(_maybe(texts)),
+            "device": draw(_maybe(texts)),
+        }
         | {"artifact": draw(_maybe(st.sampled_from(PATHS))), "checkpoint": draw(_maybe(st.sampled_from(PATHS)))}
         | {"finished_at": draw(_maybe(_moments)), "cancel_requested": draw(st.booleans()), "crashes": 0}
         | {"checkpoint_step": draw(integers), "started_at": draw(_maybe(_moments))}
@@ -92,7 +102,9 @@ def databases(draw: Any) -> dict[str, list[dict[str, Any]]]:
         "dataset": [folder | {"n_personas": 2, "n_dialogues": draw(integers), "created_at": moment}],
         "study": [study | {"created_at": draw(_moments)}],
         "job": rows,
-        "studyjob": [{"study": 1, "job": n, "method": draw(_methods), "makes_book": draw(st.booleans())} for n in numbers],
+        "studyjob": [
+            {"study": 1, "job": n, "method": draw(_methods), "makes_book": draw(st.booleans())} for n in numbers
+        ],
         "worker": [worker | {"state": draw(texts), "started_at": moment, "seen_at": draw(_moments)}],
         "runmetric": [{"job": 1, "series": "train", "group": "", "step": n, "value": draw(reals)} for n in steps],
         "joblog": [{"job": 1, "attempt": 1, "at": draw(_moments), "text": draw(texts)} for _ in range(2)],
@@ -169,7 +181,11 @@ COMMANDS = [
 def run(*arguments: str) -> tuple[int, str]:
     """A command in this process: its exit code and all that it printed."""
     out, code = io.StringIO(), 0
-    with patch.object(sys, "argv", ["lab", *arguments]), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    with (
+        patch.object(sys, "argv", ["lab", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+    ):
         try:
             main()
         except SystemExit as left:
@@ -220,8 +236,7 @@ def wide(home: Path) -> Iterator[None]:
 
 
 TARGETS = [
-    Target("rows, claimed", databases(), attack_claim, 6, lab),
-    Target("rows, by commands", st.tuples(databases(), st.sampled_from(COMMANDS)), attack_commands, 8, wide),
-    Target("rows, in widgets", databases(), attack_screen, 8, lab),
+    Target("rows, claimed", databases(), attack_claim, 6, 15, lab),
+    Target("rows, by commands", st.tuples(databases(), st.sampled_from(COMMANDS)), attack_commands, 8, 18, wide),
+    Target("rows, in widgets", databases(), attack_screen, 8, 15, lab),
 ]
-

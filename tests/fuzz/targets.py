@@ -43,7 +43,13 @@ def attack(target: Target, home: Path, examples: int, random: int, tell: Callabl
     work.mkdir(parents=True)
 
     @seed(random)
-    @settings(max_examples=examples, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(target.examples)
     def throw(example: Any) -> None:
         tally.examples += 1

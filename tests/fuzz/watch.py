@@ -12,7 +12,15 @@ from typing import Any
 
 from hostile import CANARY, MARKER
 
-_PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "pickle.find_class")
+_EVENTS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "pty.spawn",
+    "pickle.find_class",
+)
 _SANDBOX = "<template>"  # Jinja compiles templates; what they may do is limited as they run
 
 
@@ -28,7 +36,7 @@ class Watch:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.on:
             return
-        if event in _PROCESSES and not (event == "subprocess.Popen" and arguments[0] == "cat"):  # a target's own
+        if event in _EVENTS and not (event == "subprocess.Popen" and arguments[0] == "cat"):  # a target's own
             self.seen.append(f"{event} {arguments!r}"[:300])
         elif event == "compile" and arguments[1] != _SANDBOX and MARKER in str(arguments[0] or ""):
             self.seen.append(f"compile {arguments[0]!r}"[:300])

@@ -146,7 +146,7 @@ def _turn(row: Prediction, method: str, unified: Prediction | None) -> Turn:
     answers = [_answer(REFERENCE, unified)] if unified is not None else []
     return Turn(
         row.dialogue_id,
-        1 + sum(message["role"] == "assistant" for message in row.history),
+        1 + sum(message.get("role") == "assistant" for message in row.history),
         row.task_type,
         row.context,
         tuple(_since_last_answer(row.history)),
@@ -163,5 +163,6 @@ def _answer(method: str, row: Prediction) -> Answer:
 def _since_last_answer(history: Iterable[dict[str, str]]) -> Iterator[tuple[str, str]]:
     said: list[tuple[str, str]] = []
     for message in history:
-        said = [] if message["role"] == "assistant" else [*said, (message["role"], message["content"])]
+        role, content = message.get("role", ""), message.get("content", "")
+        said = [] if role == "assistant" else [*said, (role, content)]
     yield from said
