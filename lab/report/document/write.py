@@ -72,7 +72,7 @@ def write_report(
             new.rename(folder)
     except OSError as error:
         raise LabError(
-            f"{folder}: the report cannot be written there ({error.strerror}); choose another --out."
+            f"{folder}: the report cannot be written there ({error.strerror or error}); choose another --out."
         ) from None
     return Report(
         folder,
