@@ -118,7 +118,8 @@ def _rate(ids: list[int]) -> float:
     with reading() as session:
         ends = select(func.min(Job.started_at), func.max(Job.finished_at)).where(col(Job.id).in_(ids))
         began, ended = session.exec(ends).one()
-    assert began is not None and ended is not None, "they are all finished"
+    assert began, "they are all finished"
+    assert ended
     return len(ids) / float((ended - began).total_seconds())
 
 

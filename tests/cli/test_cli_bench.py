@@ -30,4 +30,5 @@ def test_people_get_a_table_with_the_ratios_and_the_floor(shell):
 
 def test_bad_input_is_one_sentence(shell):
     assert "at least one of repeats" in shell.refused("bench", "chat", "--quick", "--repeats", "0")
+    assert "at least one job" in shell.refused("bench", "queue", "--jobs", "0")
     assert "There is no model folder" in shell.refused("bench", "train", "--base", "./no-such-folder")

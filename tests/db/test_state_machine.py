@@ -102,6 +102,22 @@ def test_curves_and_logs_are_kept_and_a_point_computed_again_replaces_the_first(
     assert [(line.attempt, line.text) for line in job_log(a)] == [(1, "one"), (1, "two")]
 
 
+def test_a_checkpoint_that_nothing_can_go_on_from_gives_way_and_crashes_are_judged_by_what_is_left():
+    (a,) = submit(planned("a"))
+    jobs.checkpoint(claimed(), "1/1/checkpoint", 100)
+    jobs.lose(jobs.Lease(a, 1, "worker"))
+    lease = claimed()
+    assert jobs.fall_back(lease, "1/1/checkpoint", 90)
+    assert (job(a).checkpoint, job(a).checkpoint_step, job(a).crashes) == ("1/1/checkpoint", 90, 1)
+    assert jobs.checkpoint(lease, "1/2/checkpoint", 95)
+    assert (job(a).checkpoint_step, job(a).crashes) == (95, 0), "it got on"
+    assert jobs.fall_back(lease, "", 0)
+    assert (job(a).checkpoint, job(a).checkpoint_step) == (None, 0)
+    assert check_invariants() == []
+    jobs.lose(lease)
+    assert not jobs.fall_back(lease, "1/1/checkpoint", 90), "no write from an old attempt"
+
+
 def test_lines_written_without_being_heard_are_not_written_again():
     (a,) = submit(planned("a"))
     lease = claimed()

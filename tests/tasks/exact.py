@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psutil
-from fleet import Fleet, wait_for
+from fleet import Fleet, eventually, has_ended, wait_for
 from left_behind import left_behind
 from planned import job as row
 from planned import state
@@ -51,10 +52,11 @@ CHECKPOINT_SECONDS = 0.2
 SETTINGS = {"LAB_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS), "OMP_NUM_THREADS": "1"}
 TRAINING = {"epochs": 24, "batch_size": 2, "max_length": 256, "learning_rate": 2e-2, "patience": 3}
 PERSONAS = 5
+STARTING = 0.2  # the first share of the moments is for a model that is being loaded, the rest for what it learns
 WRITES = ("checkpoint/*.partial", "manifest.json*", "adapters/0002/*", "checkpoint/finished/*")
 
 Moment = float | str
-"""When to kill: a share of the time that an uninterrupted attempt takes, or as soon as there is such a file."""
+"""When to kill: at a share of the way from submission to result, or as soon as there is such a file."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Outcome:
 class Kill:
     """One kill, and what came of it."""
 
+    job: int
     what: str  # worker | executor
     moment: Moment
     seconds: float  # into the attempt
@@ -96,37 +99,46 @@ class Trainings:
         self._root, self._ships, self._n = root, ships, 0
         self._data, self._spec = _prepared(root)
         self._worker = ships.start(**SETTINGS)
-        self._seconds = {}
-        for cold in (True, False):  # with an executor that has to start, and with one that is warm
-            began = time.monotonic()
-            job = self._submit()
-            wait_for([job], State.SUCCEEDED, seconds=PATIENCE)
-            self._seconds[cold] = time.monotonic() - began
+        began = time.monotonic()
+        job = self._submit()
+        wait_for([job], State.SUCCEEDED, seconds=PATIENCE)
+        self._seconds = time.monotonic() - began
         self.never_killed = self._outcome(job)
 
-    def killed(self, what: str, moment: Moment, *, cold: bool) -> Kill:
-        """Train once more, and kill the executor or its worker at this moment."""
+    def killed(
+        self, what: str, moment: Moment, *, cold: bool = False, harm: Callable[[Path], None] = lambda _: None
+    ) -> Kill:
+        """Train once more, and kill the executor or its worker at this moment; do `harm` to its checkpoint's folder."""
         if cold:
             self._kill_executors()
         began = time.monotonic()
         job = self._submit()
         attempt = self._root / f"{job}/1"
-        if isinstance(moment, str):
-            while not any(attempt.glob(moment)) and state(job) not in TERMINAL:
-                time.sleep(0.001)
-        else:
-            time.sleep(moment * self._seconds[cold])
+        self._wait_until(moment, job)
         seconds, at = time.monotonic() - began, time.time()
         self._kill(what)
         stage, redone = _stage(attempt), None
         saved = states(attempt / CHECKPOINT_FOLDER)
         if stage == "training" and saved:
             redone = max(0.0, at - saved[0].stat().st_mtime)
+        harm(attempt / CHECKPOINT_FOLDER)
         if what == "worker":
             self._worker = self._ships.start(**SETTINGS)
         wait_for([job], seconds=PATIENCE)
         assert state(job) == State.SUCCEEDED
-        return Kill(what, moment, seconds, stage, redone, row(job).attempt, self._outcome(job))
+        return Kill(job, what, moment, seconds, stage, redone, row(job).attempt, self._outcome(job))
+
+    def _wait_until(self, moment: Moment, job: int) -> None:
+        attempt = self._root / f"{job}/1"
+        if isinstance(moment, str):
+            while not any(attempt.glob(moment)) and state(job) not in TERMINAL:
+                time.sleep(0.001)
+        elif moment < STARTING:
+            time.sleep(moment * self._seconds)
+        else:
+            share = (moment - STARTING) / (1 - STARTING)
+            eventually(lambda: state(job) in TERMINAL or row(job).progress >= share, seconds=PATIENCE)
+            time.sleep(moment * 1000 % 1 / 2)  # or it would always be the moment after a write
 
     def _submit(self) -> int:
         self._n += 1
@@ -144,9 +156,12 @@ class Trainings:
             self._worker.wait()
 
     def _kill_executors(self) -> None:
-        for executor in self._ships.executors():
+        executors = self._ships.executors()
+        for executor in executors:
             with contextlib.suppress(psutil.NoSuchProcess):
                 executor.kill()
+        eventually(lambda: all(map(has_ended, executors)))
+        time.sleep(0.2)  # the last of their threads
 
     def _outcome(self, job: int) -> Outcome:
         found = row(job)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from exact import CHECKPOINT_SECONDS, PERSONAS, Kill, Trainings, moments
@@ -14,6 +15,8 @@ from fleet import FAST, all_is_well, fleet
 from planned import own_lab
 
 from lab.db.migrate import migrate
+from lab.db.queries import job_log
+from lab.models.checkpoint import states
 
 KILLS = int(os.environ.get("EXACT_KILLS", "4"))
 SEED = int(os.environ.get("EXACT_SEED", "0"))
@@ -48,3 +51,18 @@ def test_killed_at_any_moment_it_leaves_the_same_adapters_and_curves(trainings: 
     assert sum(same) == KILLS, [kill for kill, equal in zip(kills, same, strict=True) if not equal]
     assert sum(kill.attempts > 1 for kill in kills) > KILLS / 2, "most attempts were killed before they were done"
     assert all(kill.redone < CHECKPOINT_SECONDS + SLACK for kill in kills if kill.redone is not None)
+
+
+def test_checkpoints_that_a_power_cut_emptied_cost_their_time_and_nothing_else(trainings: Trainings):
+    emptied: list[Path] = []
+
+    def empty(checkpoint: Path) -> None:
+        emptied.extend(states(checkpoint))
+        for path in emptied:
+            path.write_bytes(b"")
+
+    kill = trainings.killed("worker", "checkpoint/finished/*", harm=empty)
+    assert emptied
+    assert kill.outcome == trainings.never_killed
+    log = "\n".join(line.text for line in job_log(kill.job))
+    assert f"the work starts anew: {emptied[-1]}: not a readable checkpoint" in log
