@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -37,11 +38,27 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class _Moment(TypeDecorator[datetime]):
     """A moment, in UTC whatever the database makes of time zones (SQLite forgets them)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Reads a value; what is no moment, which only another program can have written, is the first there was."""
+        process = super().result_processor(dialect, coltype)
+        assert process is not None
+
+        def read(value: Any) -> datetime | None:
+            try:
+                return process(value)
+            except (TypeError, ValueError):
+                return _FIRST
+
+        return read
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         del dialect

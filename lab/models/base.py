@@ -120,6 +120,7 @@ def _causal_config(folder: Path, name: str) -> PreTrainedConfig:
 def _tokenizer(folder: Path, name: str) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer("a")  # some settings that do not fit are noticed only here
     except Exception as error:
         raise unreadable("tokenizer", name, error) from None
     if not tokenizer.is_fast:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lab.data.faults import DataError
 from lab.errors import LabError
 
-LONGEST = 2000  # characters of a sentence
+LONGEST = 2100  # characters of a sentence, with what a command says before and after it
 MOST_LINES = 25  # of a data set with many faults
 BAD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -32,7 +32,7 @@ class Target:
 
 
 def told(call: Callable[[], Any]) -> Any:
-    """What the call gives; None if it refuses in one sentence. Another exception is a crash, and so is a bad sentence."""
+    """What the call gives; None if it refuses in one sentence. Any other exception, or a bad sentence, is a crash."""
     try:
         return call()
     except LabError as error:
