@@ -20,7 +20,7 @@ class Shell:
 
     folder: Path
 
-    def lab(self, *arguments: str, timeout: float = 240, **variables: str) -> subprocess.CompletedProcess[str]:
+    def lab(self, *arguments: str, timeout: float = 540, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LAB_")}
         if cache := os.environ.get("LAB_CACHE"):
