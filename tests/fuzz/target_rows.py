@@ -178,30 +178,30 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    """A command in this process: its exit code and all that it printed."""
-    out, code = io.StringIO(), 0
+def run(*arguments: str) -> tuple[int, str, str]:
+    """A command in this process: its exit code, what it printed, and why it could not."""
+    out, why, code = io.StringIO(), io.StringIO(), 0
     with (
         patch.object(sys, "argv", ["lab", *arguments]),
         contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(out),
+        contextlib.redirect_stderr(why),
     ):
         try:
             main()
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else int(left.code is not None)
-    return code, out.getvalue()
+    return code, out.getvalue(), why.getvalue()
 
 
 def attack_commands(home: Path, example: tuple[dict[str, list[Any]], list[str]]) -> None:
     """A command prints the rows, or says in one sentence why not; nothing it prints drives the terminal."""
     rows, command = example
     write(rows)
-    code, said = run(*command)
+    code, said, why = run(*command)
     check_plain(said)
-    assert "Traceback" not in said
+    assert "Traceback" not in said + why
     if code:
-        check_sentence(said.strip())
+        check_sentence(why.strip())
 
 
 def attack_screen(home: Path, rows: dict[str, list[Any]]) -> None:
