@@ -70,6 +70,8 @@ class Attempt:
         self._killed_because: str | None = None
         self._committed: Committed | None = None
         self._said = 0  # log lines
+        # Whether there may be checkpoints or earlier attempts that nobody reads once it has succeeded.
+        self._leaves_more = self._lease.attempt > 1 or bool(settings.artifacts_url)
 
     def run(self, executor: ExecutorProcess) -> Committed | None:
         """Carry the attempt to its end, whatever that is; None unless the job succeeded.
@@ -84,7 +86,7 @@ class Attempt:
         while not self._finished(executor, executor.next_event(timeout=self._patience())):
             self._keep_alive(executor)
         executor.last_used = time.monotonic()
-        if self._committed and self._claim.kind != "chat":
+        if self._committed and self._leaves_more and self._claim.kind != "chat":
             executor.tidy(self._lease.job, self._lease.attempt)
         return self._committed
 
@@ -161,6 +163,7 @@ class Attempt:
             case Answer():
                 self._buffer.answer = event
             case Checkpoint():
+                self._leaves_more = True
                 self._flush()
                 move = jobs.fall_back if event.back else jobs.checkpoint
                 self._ours(self._write(lambda: move(self._lease, event.folder, event.step)))

@@ -81,7 +81,6 @@ class Notes:
     def __init__(self, context: JobContext, name: str) -> None:
         self._context, self._name = context, name
         self._folder = context.folder / CHECKPOINT_FOLDER
-        self._folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, number: int, content: dict[str, Any]) -> None:
         """Keep what the job has when it has `number` things."""
