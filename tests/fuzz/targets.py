@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import target_backup
 import target_files
 import target_live
 import target_models
@@ -23,6 +24,7 @@ TARGETS: list[Target] = [
     *target_rows.TARGETS,
     *target_files.TARGETS,
     *target_models.TARGETS,
+    *target_backup.TARGETS,
 ]
 
 
