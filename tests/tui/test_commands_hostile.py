@@ -15,6 +15,7 @@ import tui_lab
 from poison import BAD, POISON, poison
 
 from lab.cli import chat, main
+from lab.cli.output import console
 from lab.db import queries
 from lab.db.queries import get_study
 from lab.tasks import embedded, queue
@@ -22,7 +23,7 @@ from lab.tasks import embedded, queue
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "_width", 200)  # COLUMNS is read once, when it is made
     monkeypatch.setenv("NO_COLOR", "1")
 
 
