@@ -23,7 +23,7 @@ from target import Target, told
 from target_queue import _empty, lab
 
 from lab.data.store import keep
-from lab.models.checkpoint import Checkpoint
+from lab.models.checkpoint import Checkpoint, load
 from lab.settings import load_settings
 from lab.tasks.archive import MANIFEST
 from lab.tasks.backup import backup
@@ -49,6 +49,9 @@ def _members(home: Path) -> dict[str, bytes]:
     return found
 
 
+_KINDS = [tarfile.REGTYPE, tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]
+
+
 @st.composite
 def changes(draw: Any) -> dict[str, Any]:
     """What is done to a backup: rows and files changed, members renamed, links put in, digests put right or not."""
@@ -56,9 +59,7 @@ def changes(draw: Any) -> dict[str, Any]:
         "rows": draw(st.dictionaries(st.sampled_from(["job", "study", "dataset"]), st.integers(0, 2**32), max_size=2)),
         "how": draw(st.data()),
         "name": draw(st.one_of(st.none(), texts, st.sampled_from([f"files/{path}" for path in PATHS] + PATHS))),
-        "kind": draw(
-            st.sampled_from([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-        ),
+        "kind": draw(st.sampled_from(_KINDS)),
         "to": draw(st.sampled_from(["/etc/passwd", "../../..", "rows/job.jsonl"])),
         "honest": draw(st.booleans()),
         "damage": draw(st.integers(0, 4)) == 0,
@@ -76,10 +77,7 @@ def _packed(members: dict[str, bytes], change: dict[str, Any]) -> bytes:
     if change["name"] is not None:
         members[change["name"]] = PICKLES[0]
     if change["honest"]:
-        told_of["members"] = {
-            name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in members.items()
-        }
+        told_of["members"] = {name: _told(content) for name, content in members.items()}
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in [*members.items(), (MANIFEST, orjson.dumps(told_of))]:
@@ -88,6 +86,10 @@ def _packed(members: dict[str, bytes], change: dict[str, Any]) -> bytes:
             info.linkname, info.size = change["to"], len(content) if info.type == tarfile.REGTYPE else 0
             tar.addfile(info, io.BytesIO(content))
     return draw(damaged(out.getvalue())) if change["damage"] else out.getvalue()
+
+
+def _told(content: bytes) -> dict[str, Any]:
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def attack_backup(home: Path, change: dict[str, Any]) -> None:
@@ -124,7 +126,9 @@ def backed_up(home: Path) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _state(home: Path) -> tuple[str, bytes]:
     """A sound checkpoint: the name of its file, and what is in it."""
-    file = Checkpoint(home / "sound-checkpoint").save("digest", {"step": 3, "groups": ["maya"]}, {"row": torch.ones(3)})
+    file = Checkpoint(home / "sound-checkpoint").save(
+        3, "digest", {"step": 3, "groups": ["maya"]}, {"row": torch.ones(3)}
+    )
     return file.name, file.read_bytes()
 
 
@@ -139,7 +143,7 @@ def attack_checkpoint(home: Path, how: Any) -> None:
     else:
         header = how.draw(json_like({"format": 3, "digest": "digest", "state": {"step": 3}, "sha256": "f" * 64}))
         save_file({"row": torch.ones(3)}, folder / name, metadata={"json": header.decode("utf-8", "replace")})
-    told(lambda: Checkpoint(folder).load("digest"))
+    told(lambda: load(folder / name, "digest"))
 
 
 TARGETS = [
