@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 from hostile import CANARY, MARKER
+from hypothesis.configuration import storage_directory
 
 _EVENTS = (
     "subprocess.Popen",
@@ -21,6 +22,7 @@ _EVENTS = (
     "pty.spawn",
     "pickle.find_class",
 )
+_HYPOTHESIS = str(storage_directory())  # it draws while a target is attacked
 _SANDBOX = "<template>"  # Jinja compiles templates; what they may do is limited as they run
 
 
@@ -50,7 +52,7 @@ class Watch:
     @contextlib.contextmanager
     def over(self, *folders: Path) -> Iterator[None]:
         """Watch; these folders may be written to."""
-        self.allowed = (*map(str, folders), "/dev/", "/proc/self/")
+        self.allowed = (*map(str, folders), _HYPOTHESIS, "/dev/", "/proc/self/")
         self.seen.clear()
         CANARY.unlink(missing_ok=True)
         self.on = True
