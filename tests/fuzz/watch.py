@@ -11,7 +11,6 @@ from types import CodeType
 from typing import Any
 
 from hostile import CANARY, MARKER
-from hypothesis.configuration import storage_directory
 
 _EVENTS = (
     "subprocess.Popen",
@@ -22,7 +21,7 @@ _EVENTS = (
     "pty.spawn",
     "pickle.find_class",
 )
-_HYPOTHESIS = str(storage_directory())  # it draws while a target is attacked
+_HYPOTHESIS = "/.hypothesis/"  # keeps things for itself as it draws, which it does while a target is attacked
 _SANDBOX = "<template>"  # Jinja compiles templates; what they may do is limited as they run
 
 
@@ -46,13 +45,13 @@ class Watch:
             self.seen.append(f"exec {arguments[0]!r}"[:300])
         elif event == "open" and isinstance(arguments[0], str | bytes) and _writes(arguments):
             path = os.fsdecode(arguments[0])
-            if not str(Path(path).absolute()).startswith(self.allowed):
+            if not str(Path(path).absolute()).startswith(self.allowed) and _HYPOTHESIS not in path:
                 self.seen.append(f"open for writing {path!r}"[:300])
 
     @contextlib.contextmanager
     def over(self, *folders: Path) -> Iterator[None]:
         """Watch; these folders may be written to."""
-        self.allowed = (*map(str, folders), _HYPOTHESIS, "/dev/", "/proc/self/")
+        self.allowed = (*map(str, folders), "/dev/", "/proc/self/")
         self.seen.clear()
         CANARY.unlink(missing_ok=True)
         self.on = True
