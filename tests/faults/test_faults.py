@@ -55,7 +55,7 @@ def test_without_a_fence_doubled_effects_are_seen(server):
 
 def test_without_a_sweep_lost_jobs_are_seen(server, monkeypatch):
     monkeypatch.setattr("faults.arena.PATIENCE", 3.0)
-    row = hurt(server, "kill -9 storm", SQLITE, FAULTS_PLANT="no sweep")
+    row = hurt(server, "GPU out of memory (simulated)", SQLITE, FAULTS_PLANT="no sweep")
     assert row.lost
 
 
