@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, MetaData, Table, insert, inspect, select, text
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, insert, inspect, select, text
 from sqlmodel import SQLModel
 
 from lab.db.engine import make_engine
@@ -114,7 +114,8 @@ def _insert(connection: Connection, table: Table, file: Path) -> None:
             raise LabError(f"its table {table.name} has a column {unknown[0]!r}, which its schema does not have.")
         columns = ", ".join(f'"{name}"' for name in names)
         into = f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'
-        rows = (tuple(map(_stored, orjson.loads(line))) for line in lines)
+        readers = [_moment if isinstance(table.columns[name].type, DateTime) else _stored for name in names]
+        rows = (tuple(read(value) for read, value in zip(readers, orjson.loads(line), strict=True)) for line in lines)
         while some := list(islice(rows, _AT_ONCE)):
             connection.exec_driver_sql(into, some)
 
@@ -122,6 +123,13 @@ def _insert(connection: Connection, table: Table, file: Path) -> None:
 def _stored(value: Any) -> Any:
     """As SQLite has it."""
     return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+
+
+def _moment(value: Any) -> Any:
+    """The value, which has to be one: a lab in use reads what is none as the first there was, a backup is refused."""
+    if value is not None:
+        datetime.fromisoformat(value)
+    return value
 
 
 def copy(source: Engine, connection: Connection) -> None:

@@ -87,10 +87,13 @@ class ExecutorProcess:
         self._write(KEPT)
 
     def _write(self, line: bytes) -> None:
-        assert self._process.stdin is not None
+        pipe = self._process.stdin
+        assert pipe is not None
+        if pipe.closed:  # it was ended, but left events that would have been answered
+            return
         with contextlib.suppress(OSError):  # it died; its reader will tell
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            pipe.write(line)
+            pipe.flush()
 
     def next_event(self, timeout: float) -> Event | None:
         """The next event, or None when there is none within `timeout` seconds."""

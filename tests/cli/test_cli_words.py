@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 DATA = ("--personas", "2", "--dialogues", "6")
-ODD = "[/x][red]\x1b[31m"
+ODD = "[/x][red]"
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,18 @@ def queued(shell):
     return shell, said
 
 
-def test_brackets_and_escapes_are_printed_as_letters_or_not_at_all(queued):
+def test_brackets_are_printed_as_letters(queued):
     shell, said = queued
     for told in (said, shell.ok("status"), shell.ok("jobs"), shell.lab("wait", "odd").stdout, shell.ok("jobs")):
         assert "\x1b" not in told
-    assert "[/x][red]" in shell.ok("status")
+    assert ODD in shell.ok("status")
+
+
+def test_an_argument_that_could_drive_the_terminal_is_refused_and_not_printed(shell):
+    refused = shell.lab("run", "--data", "people", "--base", ODD + "\x1b[31m", "--methods", "base", "--name", "red")
+    assert refused.returncode == 1
+    assert "control character U+001B" in refused.stderr
+    assert "\x1b" not in refused.stdout + refused.stderr
 
 
 def test_a_dead_worker_is_not_said_to_be_alive(queued):
