@@ -1,4 +1,4 @@
-"""The app: three tabs and one tick that reads for the tab in sight. It only composes."""
+"""The app: its tabs and one tick that reads for the tab in sight. It only composes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from textual.screen import Screen
 
 from lab.errors import LabError
 from lab.tui.screens.base import LabScreen
-from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.help import HelpScreen
-from lab.tui.screens.jobs import JobsScreen
-from lab.tui.screens.results import ResultsScreen
+from lab.tui.tabs import TABS, screens
 from lab.tui.themes import THEMES
 from lab.tui.widgets.header import Header
 
@@ -39,16 +37,10 @@ class LabApp(App[None]):
 
     TITLE = "Persona Lab"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "jobs": JobsScreen,
-        "results": ResultsScreen,
-        "chat": ChatScreen,
-    }
-    DEFAULT_MODE = "jobs"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = screens()
+    DEFAULT_MODE = TABS[0].name
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "go('jobs')", "Jobs", show=False, id="tab.jobs"),
-        Binding("2", "go('results')", "Results", show=False, id="tab.results"),
-        Binding("3", "go('chat')", "Chat", show=False, id="tab.chat"),
+        *(Binding(tab.key, f"go('{tab.name}')", tab.title, show=False, id=f"tab.{tab.name}") for tab in TABS),
         Binding("question_mark", "help", "help", key_display="?", id="help"),
         Binding("q", "quit", "quit", id="quit"),
     ]

@@ -33,7 +33,7 @@ def running(artifacts: Path) -> Iterator[None]:
 
 
 async def _to_chat(pilot: Pilot[None]) -> str:
-    await pilot.press("3")
+    await pilot.press("5")
     await until(pilot, lambda: pilot.app.current_mode == "chat")
     await settled(pilot)
     return shown(pilot)
@@ -259,14 +259,14 @@ async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
         await _to_chat(pilot)
-        assert "esc commands: 1 2 3 ?" in shown(pilot).splitlines()[-1]
-        assert "esc 1 Jobs" in shown(pilot).splitlines()[0]
+        assert "esc commands: 1…7 ?" in shown(pilot).splitlines()[-1]
+        assert "esc 1 2" in shown(pilot).splitlines()[0]
         await pilot.press("escape", "p")
         await picking(pilot)
         await pilot.press("down", "enter")
         await until(pilot, lambda: " Otto" in shown(pilot))
-        assert "esc 1 Jobs" not in shown(pilot).splitlines()[0]
-        await pilot.press("n", "2")
+        assert "esc 1 2" not in shown(pilot).splitlines()[0]
+        await pilot.press("n", "3")
         await until(pilot, lambda: pilot.app.current_mode == "results")
         await _to_chat(pilot)
         assert _screen(pilot).prompt.value == ""
@@ -348,9 +348,9 @@ async def test_while_writing_letters_are_letters_and_after_esc_they_are_commands
         assert _screen(pilot).prompt.value == "q1 pqn"
         assert "persona" not in shown(pilot).splitlines()[-1]
         assert "p persona" in (await pressed(pilot, "escape")).splitlines()[-1]
-        await pilot.press("1")
+        await pilot.press("2")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
-        await pilot.press("3")
+        await pilot.press("5")
         await until(pilot, lambda: pilot.app.current_mode == "chat")
         assert _screen(pilot).prompt.value == "q1 pqn"
 

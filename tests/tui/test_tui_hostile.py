@@ -53,10 +53,10 @@ async def test_jobs_and_results_show_it_as_text(data: Path, kind: str) -> None:
         await pressed(pilot, "enter")
         check(pilot)
         await pressed(pilot, "escape")
-        for keys in (["2"], ["end"], ["enter"], ["enter"], ["n"], ["right"], ["escape"], ["escape"]):
+        for keys in (["3"], ["end"], ["enter"], ["enter"], ["n"], ["right"], ["escape"], ["escape"]):
             await pressed(pilot, *keys)
             check(pilot)
-        await pilot.press("1")
+        await pilot.press("2")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
 
 
@@ -66,7 +66,7 @@ async def test_a_chat_shows_it_as_text(data: Path, kind: str) -> None:
     tui_lab.done(data)
     poison(evil)
     async with opened() as pilot:
-        await pressed(pilot, "3")
+        await pressed(pilot, "5")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
         await settled(pilot)
         check(pilot)
@@ -100,7 +100,7 @@ async def test_rows_that_cannot_be_read_cost_a_sentence(data: Path) -> None:
             session.connection().execute(text(statement))
     async with opened() as pilot:
         assert "in state 'ASLEEP', which this version does not know" in shown(pilot)
-        for key in ("2", "3", "1"):
+        for key in ("1", "3", "4", "5", "6", "7", "2"):
             await pilot.press(key)
             await pilot.pause(0.1)
             check(pilot)

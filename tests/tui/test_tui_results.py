@@ -34,7 +34,7 @@ async def _go(pilot: Pilot[None], *keys: str, level: str) -> str:
 
 async def test_an_empty_lab_and_a_study_without_scores_say_what_to_do_next(data: Path) -> None:
     async with opened() as pilot:
-        assert "lab run --data" in await pressed(pilot, "2")
+        assert "lab run --data" in await pressed(pilot, "3")
         tui_lab.queue_study(data)
         screen = await until(pilot, lambda: "nothing is evaluated on test yet" in shown(pilot))
         assert "0 of 12 jobs are done" in screen
@@ -43,7 +43,7 @@ async def test_an_empty_lab_and_a_study_without_scores_say_what_to_do_next(data:
 async def test_methods_stand_with_their_intervals_against_unified(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         screen = await until(pilot, lambda: "hybrid" in shown(pilot))
         hybrid, unified = _line(screen, "hybrid"), _line(screen, "unified")
         for word in (".873", "●", "+.040 [", "83%", "3.24M", "3m07s"):
@@ -56,7 +56,7 @@ async def test_methods_stand_with_their_intervals_against_unified(data: Path) ->
 async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         await pilot.press("end")
         screen = await until(pilot, lambda: "The unified LoRA, frozen" in shown(pilot))
@@ -68,7 +68,7 @@ async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> Non
 async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "hybrid" in shown(pilot))
         screen = await _go(pilot, "end", "enter", level="personas")
         assert "test ▸ hybrid" in screen
@@ -89,7 +89,7 @@ async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data
 async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "end", "up", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
@@ -107,7 +107,7 @@ async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: 
 async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "home", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
@@ -118,7 +118,7 @@ async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
 async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show_it(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         screen = await until(pilot, lambda: "hybrid" in shown(pilot))
         assert "method +9 →" in screen
         assert "goal  dev F1" not in screen
@@ -131,7 +131,7 @@ async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show
 async def test_a_condition_that_is_not_met_does_not_read_as_met(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         screen = shown(pilot)
         assert "✗ worse: p <.001 (goal: better, p < .05)" in screen
@@ -153,7 +153,7 @@ async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
 
     monkeypatch.setattr(ResultsFeed, "read", slowly)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "nothing is evaluated on test yet" in shown(pilot))
         await pilot.press("s")
         await picking(pilot)
@@ -170,7 +170,7 @@ async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
 async def test_v_looks_at_the_other_split(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await pilot.press("v")
         await until(pilot, lambda: shown(pilot).splitlines()[1].startswith(" val"))
@@ -182,7 +182,7 @@ async def test_results_come_by_themselves_when_an_evaluation_ends(data: Path) ->
     tui_lab.queue_study(data)
     tui_lab.add_worker()
     async with opened() as pilot:
-        await pressed(pilot, "2")
+        await pressed(pilot, "3")
         tui_lab.finish_all()
         await until(pilot, lambda: "hybrid" in shown(pilot))
 
@@ -192,7 +192,7 @@ async def test_predictions_that_are_gone_are_said_in_place(data: Path) -> None:
     for folder in scores.evaluations(study.id, "test").values():
         (load_settings().artifacts / folder / "predictions.jsonl").unlink()
     async with opened() as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "enter", level="personas")
         await pilot.press("enter")

@@ -12,6 +12,7 @@ from tui_lab import NOW
 
 from lab.tui.app import LabApp
 from lab.tui.screens.picker import Picker
+from lab.tui.tabs import TABS
 from lab.tui.widgets.table import Table
 
 WIDE = (140, 40)
@@ -25,11 +26,18 @@ def lab_app() -> LabApp:
 
 
 @asynccontextmanager
-async def opened(size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
-    """The app, read for and painted."""
+async def opened(size: tuple[int, int] = WIDE, tab: str = "jobs") -> AsyncIterator[Pilot[None]]:
+    """The app at a tab, read for and painted."""
     async with lab_app().run_test(size=size) as pilot:
-        await settled(pilot)
+        await go(pilot, tab)
         yield pilot
+
+
+async def go(pilot: Pilot[None], tab: str) -> None:
+    """Press the key of a tab, and wait until it is there."""
+    await pilot.press(next(one.key for one in TABS if one.name == tab))
+    await until(pilot, lambda: pilot.app.current_mode == tab)
+    await settled(pilot)
 
 
 async def settled(pilot: Pilot[None], ticks: int = 3) -> None:

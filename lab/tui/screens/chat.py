@@ -45,7 +45,7 @@ class ChatScreen(LabScreen["ChatView"]):
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "stop", key_display="esc", id="chat.stop"),
-        Binding("escape", "leave", "commands: 1 2 3 ? p m c e n s", key_display="esc", id="chat.leave"),
+        Binding("escape", "leave", "commands: 1…7 ? p m c e n s", key_display="esc", id="chat.leave"),
         Binding("i,enter", "write", "write", id="chat.write"),
         Binding("p", "persona", "persona", id="chat.persona"),
         Binding("m", "method", "method", id="chat.method"),
@@ -335,6 +335,6 @@ def _nothing(view: ChatView) -> Line:
     done = sum(count for state, count in view.study.counts.items() if state == "SUCCEEDED")
     return (
         (f" no method is trained yet: {done} of {view.study.n_jobs} jobs are done.", ""),
-        ("   1", "accent"),
+        ("   2", "accent"),
         (" Jobs shows how far they are", "dim"),
     )

@@ -8,15 +8,15 @@ from textual.events import Click
 from textual.message import Message
 
 from lab.safe import one_line
+from lab.tui.tabs import TABS
 from lab.tui.text import Line, Span, fit_line, joined, width
 from lab.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from lab.tui.feeds.status import Status
 
-TABS = (("1", "Jobs"), ("2", "Results"), ("3", "Chat"))
 _GAP: Span = ("  ", "")
-_NAMES = [name for _, name in TABS]
+_ALL_TITLES = 120  # cells; in fewer, only the present tab is named
 
 
 class Header(Lines):
@@ -36,7 +36,7 @@ class Header(Lines):
     def __init__(self, here: str) -> None:
         super().__init__()
         self._here = here
-        self._tabs = _tabs(here)
+        self._typing = False
         self._status: Status | None = None
         self._draw()
 
@@ -47,25 +47,25 @@ class Header(Lines):
 
     def tell_typing(self, typing: bool) -> None:
         """While the keys are letters, esc comes before the keys of the tabs."""
-        self._tabs = (("esc ", "faint"), *_tabs(self._here)) if typing else _tabs(self._here)
+        self._typing = typing
         self._draw()
 
     def _draw(self) -> None:
         self.show(self._lines_in)
 
     def _lines_in(self, cells: int) -> list[Line]:
-        room = cells - width(self._tabs) - width([_GAP])
-        return [(*fit_line(facts(self._status, room), room), _GAP, *self._tabs)]
+        tabs = [*_esc(typing=self._typing), *(span for _, spans in _tabs(self._here, cells) for span in spans)]
+        room = cells - width(tabs) - width([_GAP])
+        return [(*fit_line(facts(self._status, room), room), _GAP, *tabs)]
 
     def on_click(self, event: Click) -> None:
         """Go to the tab under the mouse."""
-        end = self.size.width - width(self._tabs)
-        for text, _ in self._tabs:
-            end += width([(text, "")])
-            if event.x < end:
-                if text in _NAMES:
-                    self.post_message(self.Went(text.lower()))
-                return
+        end = self.size.width
+        for name, spans in reversed(_tabs(self._here, self.size.width)):
+            start = end - width(spans)
+            if start <= event.x < end and name:
+                self.post_message(self.Went(name))
+            end = start
 
 
 def facts(status: Status | None, cells: int) -> Line:
@@ -101,9 +101,16 @@ def _gpu(gpu: dict[str, float | str | None]) -> Span:
     return said, "dim"
 
 
-def _tabs(here: str) -> Line:
-    spans: list[Span] = []
-    for key, name in TABS:
-        tone = "accent" if name.lower() == here else "dim"
-        spans += [(f"{key} ", "faint"), (name, tone), ("  ", "")]
-    return (*spans, ("? ", "faint"))
+def _esc(*, typing: bool) -> Line:
+    return (("esc ", "faint"),) if typing else ()
+
+
+def _tabs(here: str, cells: int) -> list[tuple[str, Line]]:
+    """Each tab with what stands for it, then the key of the help."""
+    shown: list[tuple[str, Line]] = []
+    for tab in TABS:
+        key: Span = (f"{tab.key} ", "accent" if tab.name == here else "faint")
+        named = cells >= _ALL_TITLES or tab.name == here
+        title: Line = ((tab.title, "accent" if tab.name == here else "dim"), ("  ", "")) if named else ()
+        shown.append((tab.name, (key, *title)))
+    return [*shown, ("", (("? ", "faint"),))]

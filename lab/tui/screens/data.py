@@ -1,0 +1,28 @@
+"""Data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from lab.tui.screens.base import LabScreen
+from lab.tui.widgets.lines import Lines
+
+
+class DataScreen(LabScreen[None]):
+    """Data."""
+
+    TAB: ClassVar[str] = "data"
+
+    def body(self) -> ComposeResult:
+        """What there is."""
+        yield Lines(id="empty")
+
+    def want(self) -> Callable[[], None]:
+        """Nothing yet."""
+        return lambda: None
+
+    def tell(self, view: None) -> None:
+        """Show it."""
