@@ -166,8 +166,24 @@ def read_content(path: Path) -> dict[str, Any]:
         LabError: the file is not there or not TOML.
     """
     try:
-        return {"name": path.stem} | tomllib.loads(path.read_text("utf-8"))
+        return {"name": path.stem} | parse_toml(path.read_text("utf-8"), path)
     except FileNotFoundError:
         raise LabError(f"{path}: there is no such study file; check the path.") from None
-    except (OSError, ValueError, RecursionError) as error:  # also what is not UTF-8, and numbers without end
-        raise LabError(f"{path}: this is not a readable TOML file ({error}); mend it.") from None
+    except (OSError, ValueError) as error:  # also what is not UTF-8
+        raise _unreadable(path, error) from None
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """What the text of a study file says.
+
+    Raises:
+        LabError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also numbers without end
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> LabError:
+    return LabError(f"{path}: this is not a readable TOML file ({error}); mend it.")

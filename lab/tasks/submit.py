@@ -67,7 +67,11 @@ def prepare(file: Path | None, overrides: dict[str, Any], persona_id: str | None
     Raises:
         LabError: something about the study, its data or its methods does not fit.
     """
-    spec = _spec(file, overrides, load_settings().base)
+    return planned(_spec(file, overrides), persona_id)
+
+
+def planned(spec: StudySpec, persona_id: str | None = None) -> Prepared:
+    """Plan a study whose declaration has been read; otherwise as `prepare`."""
     spec = spec.model_copy(update={"base": located(spec.base)})
     older = extended(spec)
     dataset, data = _import(spec.data, persona_id)
@@ -125,19 +129,29 @@ def _there(jobs: Sequence[PlannedJob]) -> tuple[frozenset[str], tuple[int, ...]]
     return frozenset(there), tuple(lost)
 
 
-def _spec(file: Path | None, overrides: dict[str, Any], default_base: str) -> StudySpec:
+def _spec(file: Path | None, overrides: dict[str, Any]) -> StudySpec:
     said = overrides if file is None else read_content(file) | overrides
     if file is None and "data" not in said:
         raise LabError("lab run: name a data set with --data, or give a study file.")
+    command = "lab persona add" if said.get("extends") else "lab run"
+    return declared(said, command if file is None else str(file))
+
+
+def declared(said: dict[str, Any], where: str) -> StudySpec:
+    """The study that a file or options say, over what this lab and the study that it extends have for it.
+
+    Raises:
+        LabError: as `parse_study`; or the study that it extends is not there.
+    """
     extends = said.get("extends")
-    content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else {"base": default_base} | said
+    default = {"base": load_settings().base}
+    content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else default | said
     if "name" not in content:
-        content["name"] = _name(content["data"], content["base"])
-    command = "lab persona add" if extends else "lab run"
-    return parse_study(content, command if file is None else str(file))
+        content["name"] = study_name(content["data"], content["base"])
+    return parse_study(content, where)
 
 
-def _name(data: str, base: str) -> str:
+def study_name(data: str, base: str) -> str:
     """A name for a study that was given none, from whatever its data and base model are called."""
     names = (Path(data).resolve().name, Path(base).name)
     words = (re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-._") for name in names)
