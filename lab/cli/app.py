@@ -17,6 +17,7 @@ from lab.cli import (
     jobs,
     machine,
     methods,
+    pause,
     persona,
     report,
     results,
@@ -56,6 +57,8 @@ app.command(name="backup")(backup.backup)
 app.command()(backup.restore)
 app.command(name="workers")(workers.workers)
 app.command()(workers.drain)
+app.command(name="pause")(pause.pause)
+app.command()(pause.resume)
 
 
 @app.callback(invoke_without_command=True)

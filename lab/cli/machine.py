@@ -11,6 +11,7 @@ import typer
 from lab.cli.base_model import source_of
 from lab.cli.output import console, marked, print_json, table
 from lab.db.migrate import migrate
+from lab.db.pause import paused
 from lab.db.queries import StudyRow, list_studies, list_workers, queue_length
 from lab.db.tables import UNFINISHED, State, Worker
 from lab.errors import LabError
@@ -55,6 +56,7 @@ def status(json: Json = False) -> None:
                     for w in workers
                 ],
                 "ready": queue_length("work"),
+                "paused": paused("work") is not None,
                 "studies": [
                     {"name": s.name, "dataset": s.dataset_name, "base": s.base, "jobs": dict(s.counts)} for s in studies
                 ],
@@ -65,7 +67,8 @@ def status(json: Json = False) -> None:
         console.print("no worker is alive; `lab up` starts one.")
     for worker in workers:
         console.print(f"worker {worker.host} on {', '.join(worker.devices)} ({worker.state}, pid {worker.pid})")
-    console.print(f"{queue_length('work')} job(s) ready to run")
+    held = ", but the queue is paused: `lab resume` lets it go on" if paused("work") else ""
+    console.print(f"{queue_length('work')} job(s) ready to run{held}")
     if studies:
         numbers = ("done", "running", "waiting", "broken")
         console.print(table(("study", "data", "base", *numbers), map(_study_line, studies), right=numbers))

@@ -14,6 +14,7 @@ from rich.table import Table
 from lab.cli.output import console, duration, number, print_json, share, table
 from lab.cli.results import print_results
 from lab.db.migrate import migrate
+from lab.db.pause import paused
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
 from lab.db.tables import BROKEN, UNFINISHED, WAITING, State
 from lab.errors import LabError
@@ -135,12 +136,13 @@ def _watch(study: StudyRow, *, quiet: bool) -> None:
 
 def _watch_lines(study: StudyRow, quiet: bool) -> None:
     said: dict[int, tuple[State, int]] = {}
-    told = False
+    told = ""
     while True:
         jobs = _look(study)
-        if not quiet and not told and _unfinished(jobs) and not list_workers():
-            told = True
-            console.print("no worker is alive: `lab up` starts one, and the jobs go on.")
+        why = _why_nothing_starts() if _unfinished(jobs) else ""
+        if not quiet and why not in ("", told):
+            console.print(f"{why}, and the jobs go on.")
+        told = why
         for job in reversed(jobs):
             tenth = (job.state, int(share(job.progress) * 4))
             if not quiet and said.get(job.id) != tenth and job.state is not State.BLOCKED:
@@ -158,6 +160,13 @@ def _look(study: StudyRow) -> list[JobRow]:
     return list_jobs(study.id)
 
 
+def _why_nothing_starts() -> str:
+    """Why jobs that are READY stay so; nothing if they do not."""
+    if paused("work"):
+        return "the queue is paused: `lab resume` ends that"
+    return "" if list_workers() else "no worker is alive: `lab up` starts one"
+
+
 def _unfinished(jobs: list[JobRow]) -> bool:
     return any(job.state in UNFINISHED for job in jobs)
 
@@ -172,18 +181,18 @@ def _line(job: JobRow) -> str:
 
 def _progress_table(jobs: list[JobRow]) -> Table:
     columns = ("id", "kind", "method", "state", "progress", "eta", "loss", "val", "note")
-    idle = not list_workers()
-    rows = (_progress_line(job, idle) for job in reversed(jobs))
+    why = _why_nothing_starts()
+    rows = (_progress_line(job, why) for job in reversed(jobs))
     return table(columns, rows, right=("id", "progress", "eta", "loss", "val"), spare=("val", "loss", "eta"))
 
 
-def _progress_line(job: JobRow, idle: bool) -> tuple[str, ...]:
+def _progress_line(job: JobRow, why: str) -> tuple[str, ...]:
     filled = round(share(job.progress) * 10)
     note = job.error or job.note
     if job.state is State.BLOCKED:
         note = f"waits for {', '.join(map(str, job.waits_for))}"
-    elif job.state is State.READY and idle:
-        note = "no worker is alive: `lab up` starts one"
+    elif job.state is State.READY and why:
+        note = why
     return (
         str(job.id),
         job.kind,

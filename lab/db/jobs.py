@@ -92,7 +92,7 @@ def locked(session: Session, job_id: int) -> Job | None:
 
 
 def claim(queue: str, owner: str, device: str) -> Claim | None:
-    """Take the READY job of the highest priority, oldest first; None when there is none.
+    """Take the READY job of the highest priority, oldest first; None when there is none, or the queue is paused.
 
     The claim is one conditional UPDATE: of two workers after one job, exactly one changes a row.
     """

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, exists, insert, select, update
 
-from lab.db.tables import Dataset, Job, JobParent, Score, State
+from lab.db.tables import Dataset, Job, JobParent, Pause, Score, State
 
 
 def _table(model: Any) -> Table:
@@ -20,9 +20,11 @@ def _table(model: Any) -> Table:
 
 _JOB, _PARENT, _DATASET = _table(Job).c, _table(JobParent).c, _table(Dataset).c
 
+_GOES_ON = ~exists().where(_table(Pause).c.queue == bindparam("in_queue"))
+
 BEST_READY = (
     select(_JOB.id, _JOB.attempt)
-    .where(_JOB.queue == bindparam("in_queue"), _JOB.state == State.READY)
+    .where(_JOB.queue == bindparam("in_queue"), _JOB.state == State.READY, _GOES_ON)
     .order_by(_JOB.priority.desc(), _JOB.id)
     .limit(1)
 )

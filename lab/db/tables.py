@@ -256,6 +256,14 @@ class Worker(SQLModel, table=True):
     seen_at: datetime = Field(default_factory=now, sa_column=_moment())
 
 
+class Pause(SQLModel, table=True):
+    """A queue of which nothing is claimed; jobs at hand go on. No row: the queue goes on."""
+
+    queue: str = Field(primary_key=True)
+    by: str  # who paused it
+    at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
 class TestLook(SQLModel, table=True):
     """A plan of a study whose test scores somebody read: what was planned later was planned with test in sight.
 

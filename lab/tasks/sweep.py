@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from lab.db import graph, jobs, workers
 from lab.db.engine import reading
 from lab.db.jobs import Lease
+from lab.db.pause import paused
 from lab.db.tables import Job, State, Worker
 from lab.settings import Settings
 from lab.tasks import queue
@@ -113,8 +114,10 @@ def reap_local_dead() -> None:
 
 
 def ring() -> None:
-    """Send wake-ups for READY jobs that have none in the queue."""
+    """Send wake-ups for READY jobs that have none in the queue; to a paused one nobody needs to wake."""
     for name in (queue.WORK, queue.CHAT):
+        if paused(name):
+            continue
         with reading() as session:
             wanted = select(Job.id).where(Job.queue == name, Job.state == State.READY).order_by(col(Job.id))
             ready = [job or 0 for job in session.exec(wanted.limit(_AT_ONCE))]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.db import queries
+from lab.db.pause import Paused, paused
 from lab.db.queries import StudyRow
 from lab.db.tables import Worker
 from lab.settings import load_settings
@@ -24,6 +25,7 @@ class Status:
     workers: int = 0  # alive
     silent: int = 0  # said to be alive, but heard of no more
     queue: int = 0
+    paused: Paused | None = None  # the queue of work, by whom
     gpus: tuple[dict[str, Any], ...] = ()
 
 
@@ -56,6 +58,7 @@ class StatusFeed:
             workers=len(alive),
             silent=len(workers) - len(alive),
             queue=queries.queue_length("work"),
+            paused=paused("work"),
             gpus=tuple(gpu for worker in alive for gpu in tables(worker.usage, "gpus")),
         )
 

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from lab.errors import LabError
+from lab.safe import one_line
 from lab.tui.screens.choices import pick_study
 from lab.tui.text import Line, Span, wrap_spans
 from lab.tui.widgets.bar import Bar
@@ -89,7 +90,7 @@ class LabScreen(Screen[None], Generic[View]):
             self._told_study = study
             self.turn_to(study)
         self.query_one(Header).tell(status)
-        self._warn((_NO_WORKER,) if not status.workers else ())
+        self._warn(_why_nothing_starts(status))
 
     def turn_to(self, study: str) -> None:
         """Another study is shown from now on, and is yet to be read: leave nothing of the one before."""
@@ -131,6 +132,15 @@ class LabScreen(Screen[None], Generic[View]):
         if chosen is not None:
             self.lab.study = chosen.name
             self.lab.poke()
+
+
+def _why_nothing_starts(status: Status) -> Line:
+    """Why jobs that are ready stay so; nothing if they do not."""
+    if status.paused is not None:
+        by = one_line(status.paused.by)
+        how = "Go on:  lab resume  or space in Workers (6)"
+        return ((f" the queue is paused by {by}: jobs wait, chat goes on. {how}", "warn"),)
+    return (_NO_WORKER,) if not status.workers else ()
 
 
 def _studies() -> list[StudyRow]:

@@ -83,6 +83,7 @@ def facts(status: Status | None, cells: int) -> Line:
     plural = "" if status.workers == 1 else "s"
     parts.append(((f"{status.workers} worker{plural}", "" if status.workers else "bad"),))
     parts.append(((f"{status.silent} silent", "warn"),) if status.silent else ())
+    parts.append((("queue paused", "warn"),) if status.paused else ())
     parts.append(((f"{status.queue} waiting", "dim"),))
     parts += [(_gpu(gpu),) for gpu in status.gpus]
     while width(joined(parts, "   ")) > cells and len(parts) > 2:
