@@ -46,6 +46,12 @@ def note_look(study: int, by: str) -> bool:
         return True
 
 
+def would_be_look(study: int) -> bool:
+    """Whether reading test scores of this study now would be noted."""
+    with reading() as session:
+        return bool(_new(session, session.get_one(Study, study)))
+
+
 def looks(dataset: str) -> list[LookRow]:
     """All looks at test of a data set, by whatever study, oldest first."""
     with reading() as session:

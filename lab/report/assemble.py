@@ -59,7 +59,7 @@ def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -
         pairs=every_pair(runs),
         task_types=by_task_type(_by_type(study, split, order), REFERENCE),
         controls=weigh(runs, declared, versus, REFERENCE),
-        ceiling=_ceiling(runs, declared),
+        ceiling=ceiling_of(runs, declared),
         looks=looks,
         leakage=leakage(study, spec),
         ledger=ledger(origins(study.id), order, declared, split),
@@ -104,12 +104,14 @@ def _methods(
     )
 
 
-def _ceiling(runs: Mapping[str, Runs], declared: Mapping[str, Method]) -> Ceiling | None:
+def ceiling_of(
+    runs: Mapping[str, Runs], declared: Mapping[str, Method], *, higher_is_better: bool = True
+) -> Ceiling | None:
     """The oracle over all methods but controls; None without unified, or where the methods share no persona."""
     own = {name: over_seeds(one) for name, one in runs.items() if not is_control(declared[name])}
     if REFERENCE not in own or not set.intersection(*(set(one) for one in own.values())):
         return None
-    return ceiling(own, REFERENCE)
+    return ceiling(own, REFERENCE, higher_is_better=higher_is_better)
 
 
 def _notes(table: Results, runs: Mapping[str, Runs], seeds: Sequence[int]) -> Iterator[str]:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 import orjson
 
-from lab.db.looks import LookRow, Planned, looks, note_look, planned_on_test
+from lab.db.looks import LookRow, Planned, looks, note_look, planned_on_test, would_be_look
 from lab.db.queries import StudyRow
+from lab.db.scores import evaluations
 
 TEST = "test"
 
@@ -39,6 +40,11 @@ class Looks:
     after_test: tuple[str, ...]  # methods of this study that were added or changed afterwards
 
     @property
+    def times(self) -> str:
+        """`never`, `once`, `3 times`: how often test of this study was read."""
+        return {0: "never", 1: "once"}.get(len(self.own), f"{len(self.own)} times")
+
+    @property
     def says(self) -> str:
         """What a report tells of it, in a sentence or three."""
         return " ".join(_sentences(self))
@@ -48,6 +54,11 @@ def looked(study: StudyRow, split: str, by: str) -> None:
     """Note that scores of a split are about to be shown; only test counts."""
     if split == TEST:
         note_look(study.id, by)
+
+
+def would_count(study: StudyRow, split: str) -> bool:
+    """Whether showing scores of a split now would be another look; only at test it can be."""
+    return split == TEST and bool(evaluations(study.id, TEST)) and would_be_look(study.id)
 
 
 def looks_at(study: StudyRow) -> Looks:
@@ -79,8 +90,7 @@ def _sentences(found: Looks) -> list[str]:
     if not found.own:
         told = ["Test has not been read."]
     else:
-        times = "once" if len(found.own) == 1 else f"{len(found.own)} times"
-        told = [f"Test was read {times}, for the first time on {found.own[0].at:%Y-%m-%d}."]
+        told = [f"Test was read {found.times}, for the first time on {found.own[0].at:%Y-%m-%d}."]
     if found.after_test:
         n = len(found.after_test)
         what = "1 method was" if n == 1 else f"{n} methods were"

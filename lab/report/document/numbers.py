@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +11,7 @@ import orjson
 from lab.db.lineage import Origin
 from lab.db.scores import ScoreRow
 from lab.metrics.paired import Against
+from lab.report.csv_text import csv_text
 from lab.report.document.gather import Gathered
 from lab.report.document.published import general, published
 from lab.report.document.sections.costs import prices
@@ -53,21 +52,21 @@ def scores_csv(rows: Iterable[ScoreRow], jobs: Mapping[tuple[str, int], int]) ->
         (row.method, row.seed, row.persona_id, row.task_type, row.metric, repr(row.value), row.n) for row in rows
     )
     titles = ("method", "seed", "persona_id", "task_type", "metric", "value", "n", "job")
-    return _csv(titles, [(*line, jobs.get(line[:2], "")) for line in lines])
+    return csv_text(titles, [(*line, jobs.get(line[:2], "")) for line in lines])
 
 
 def predictions_csv(traced: Iterable[Traced]) -> str:
     """A line for each evaluation."""
     titles = ("method", "seed", "job", "attempt", "path", "rows", "sha256", "manifest", "faults")
     lines = [(*(getattr(one, title) for title in titles[:-1]), "; ".join(one.faults)) for one in traced]
-    return _csv(titles, lines)
+    return csv_text(titles, lines)
 
 
 def pairs_csv(pairs: Iterable[Against]) -> str:
     """A line for any two methods."""
     titles = ("method", "other", "n", "difference", "low", "high", "p", "p_holm", "wilcoxon_p", "wilcoxon_p_holm",
               "effect_size", "improved", "detectable")  # fmt: skip
-    return _csv(titles, [_pair(one) for one in pairs])
+    return csv_text(titles, [_pair(one) for one in pairs])
 
 
 def _pair(one: Against) -> tuple[object, ...]:
@@ -85,16 +84,3 @@ def _job(one: Origin) -> dict[str, Any]:
         "attempt": one.attempt, "artifact": one.artifact, "manifest": one.manifest, "device": one.device,
         "started_at": one.started_at, "finished_at": one.finished_at, "result": one.result,
     }  # fmt: skip
-
-
-def _csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(titles)
-    writer.writerows([_cell(cell) for cell in row] for row in rows)
-    return file.getvalue()
-
-
-def _cell(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@\t\r" and cell else cell
