@@ -19,6 +19,7 @@ from lab.cli import (
     methods,
     pause,
     persona,
+    picks,
     report,
     results,
     run,
@@ -46,6 +47,7 @@ app.command(name="results")(results.results)
 app.command(name="report")(report.report)
 app.command(name="compare")(compare.compare)
 app.command(name="chat")(chat.chat)
+app.command(name="picks")(picks.picks_of)
 app.command(name="export")(export.export)
 app.command(name="bench")(bench.bench)
 app.command()(machine.up)

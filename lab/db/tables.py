@@ -277,3 +277,20 @@ class TestLook(SQLModel, table=True):
     methods: dict[str, Any] = Field(sa_column=Column(_Object(), nullable=False))
     by: str  # what read them
     at: datetime = Field(default_factory=now, sa_column=_moment())
+
+
+class Pick(SQLModel, table=True):
+    """What somebody picked in a blind round of a chat, where no answer had a name.
+
+    No row refers to another: a pick stays, whatever becomes of the study and of the answers.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    study: str = Field(index=True)  # name
+    dataset: str  # digest
+    persona_id: str
+    round: str = Field(unique=True, index=True)  # made up for it, so that no round counts twice
+    # "answers": from left to right, the method and the digests of the weights that answered.
+    shown: dict[str, Any] = Field(sa_column=Column(_Object(), nullable=False))
+    picked: str  # method; "" is a tie
+    at: datetime = Field(default_factory=now, sa_column=_moment())
