@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, select
 
-from lab.db.engine import writing
+from lab.db.engine import reading, writing
 from lab.db.graph import unblock
 from lab.db.jobs import drop, revive
 from lab.db.tables import Dataset, Job, JobParent, State, Study, StudyJob
@@ -42,6 +42,13 @@ def save_dataset(dataset: Dataset) -> None:
     with writing() as session:
         one_at_a_time(session)
         session.merge(dataset)
+
+
+def known_sources() -> list[Dataset]:
+    """The data sets that studies were run on, newest first."""
+    with reading() as session:
+        wanted = select(Dataset).where(col(Dataset.digest).in_(select(Study.dataset)))
+        return list(session.exec(wanted.order_by(col(Dataset.created_at).desc())))
 
 
 def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority: int = 0) -> list[int]:

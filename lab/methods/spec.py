@@ -114,10 +114,17 @@ def catalog() -> dict[str, Method]:
 
 
 @lru_cache(maxsize=1)
+def declarations() -> dict[str, dict[str, Any]]:
+    """The catalogue as it is written, by name; lists stand for several methods."""
+    text = resources.files("lab.methods").joinpath("catalog.toml").read_text("utf-8")
+    tables: dict[str, dict[str, Any]] = tomllib.loads(text)["method"]
+    return tables
+
+
+@lru_cache(maxsize=1)
 def _catalog_tables() -> dict[str, dict[str, dict[str, Any]]]:
     """Declared name → the methods it stands for."""
-    text = resources.files("lab.methods").joinpath("catalog.toml").read_text("utf-8")
-    return {name: spread_lists(name, table) for name, table in tomllib.loads(text)["method"].items()}
+    return {name: spread_lists(name, table) for name, table in declarations().items()}
 
 
 def parse_study(content: dict[str, Any], where: str) -> Study:
