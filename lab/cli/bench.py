@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
+
+from lab.errors import LabError
 
 
 class Bench(StrEnum):
@@ -19,6 +22,7 @@ class Bench(StrEnum):
     CHAT = "chat"
     SCALE = "scale"
     QUEUE = "queue"
+    TUI = "tui"
 
 
 def bench(
@@ -41,8 +45,20 @@ def bench(
 ) -> None:
     """Time training, evaluation or chat against peft on the same data and against the floor, or 10, 100, … personas.
 
-    Or the queue: how soon a worker starts a job, and how many it does in a second.
+    Or the queue: how soon a worker starts a job, and how many it does in a second. Or the screen over a large lab: how
+    soon it shows what a key does, and how many bytes it writes.
     """
+    if what is Bench.TUI:
+        if find_spec("pyte") is None:
+            raise LabError("lab bench tui needs a terminal to look at: pip install 'persona-lab[bench]'.")
+        command = [
+            sys.executable,
+            "-m",
+            "lab.bench.tui",
+            *(["--json"] if json else []),
+            *(["--quick"] if quick else []),
+        ]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
     if what is Bench.QUEUE:
         command = [sys.executable, "-m", "lab.bench.queue", f"--jobs={jobs}", f"--database={database}"]
         raise typer.Exit(subprocess.run([*command, *(["--json"] if json else [])], check=False).returncode)

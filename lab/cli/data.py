@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.data.split import Split
     from lab.data.types import Dataset, Dialogue, Persona
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Import, generate, check and show data sets.", no_args_is_help=True)
 
 Source = Annotated[str, typer.Argument(help="A folder, a kept data set's name or a Hugging Face name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -13,7 +13,7 @@ from lab.methods.method import Method
 from lab.methods.plan import plan
 from lab.methods.spec import catalog, parse_study
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(help="List and explain the methods.", invoke_without_command=True)
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

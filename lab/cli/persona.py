@@ -10,7 +10,7 @@ import typer
 
 from lab.cli.run import carry_out, listed
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Add personas to a study that is over.", no_args_is_help=True)
 
 
 @app.command()
