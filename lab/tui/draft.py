@@ -100,6 +100,12 @@ def picked(said: Mapping[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
+def own_tables(said: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The methods that a study declares for itself, as far as they are tables."""
+    own = said.get("method", {})
+    return {name: one for name, one in own.items() if isinstance(one, dict)} if isinstance(own, dict) else {}
+
+
 def share_picked(names: Sequence[str], family: Family) -> float:
     """How much of a family is picked: 0…1."""
     if family.name in names:
@@ -166,8 +172,7 @@ def with_sweep(text: str, name: str, declared: Mapping[str, Any], sweep: Mapping
     Args:
         declared: the method as the catalogue has it; a table that says no more than that goes.
     """
-    own = content(text).get("method", {}).get(name)
-    table = {**(own if own is not None else declared)}
+    table = {**own_tables(content(text)).get(name, declared)}
     table.pop("sweep", None)
     if sweep:
         table["sweep"] = dict(sweep)

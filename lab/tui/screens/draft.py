@@ -124,7 +124,7 @@ class DraftScreen(LabScreen["NewStudyView"]):
             self.bar.say("only a method that learns has settings to try: put the cursor on one")
             return
         name = entry.family.name
-        table = draft.content(self.text).get("method", {}).get(name, {})
+        table = draft.own_tables(draft.content(self.text)).get(name, {})
         hint = "learning_rate = [1e-4, 5e-4], rank = [4, 8]"
         self._type(draft.words_of_sweep(table.get("sweep", {})), partial(self._take_sweep, name), hint)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual.binding import Binding, BindingType
 
 from lab.safe import one_line
-from lab.tui.draft import Family, content, picked, share_picked, words_of_sweep
+from lab.tui.draft import Family, content, own_tables, picked, share_picked, words_of_sweep
 from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Table
 
@@ -130,14 +130,14 @@ def _methods(said: Mapping[str, Any], options: Options, fault: Fault | None) -> 
     names, group = picked(said), ""
     wrong = fault.field if fault else ""
     known = {one for family in options.families for one in (family.name, *family.variants)}
-    own = [name for name in dict.fromkeys((*_tables(said), *names)) if name not in known]
+    own = [name for name in dict.fromkeys((*own_tables(said), *names)) if name not in known]
     for family in (*(_own(name, said) for name in own), *options.families):
         if family.group != group:
             count = "" if group else f"{len(names)} method{'s' if len(names) != 1 else ''} picked"
             trouble = fault.said if fault and count and wrong == "methods" else ""
             group = family.group
             yield Entry("head", group, group, ((count, "dim"),), fault=_short(trouble))
-        sweep = words_of_sweep(_tables(said).get(family.name, {}).get("sweep", {}))
+        sweep = words_of_sweep(own_tables(said).get(family.name, {}).get("sweep", {}))
         about: Line = ((f"sweep {sweep}  ", "second"),) if sweep else ()
         faulty = fault.said if fault and wrong == f"methods.{family.name}" else ""
         share = share_picked(names, family)
@@ -155,12 +155,7 @@ def _short(said: str) -> str:
     return said.partition(".toml: ")[2] or said
 
 
-def _tables(said: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    own = said.get("method", {})
-    return {name: one for name, one in own.items() if isinstance(one, dict)} if isinstance(own, dict) else {}
-
-
 def _own(name: str, said: Mapping[str, Any]) -> Family:
-    table = _tables(said).get(name, {})
+    table = own_tables(said).get(name, {})
     learns = table.get("parameters", "none") != "none"
     return Family(name, str(table.get("about", "")), str(table.get("source", "")), _OWN, learns, (name,))
