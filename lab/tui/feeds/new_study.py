@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +198,9 @@ def fresh_name(name: str) -> str:
     """The name, with a number where a study or a study file has it already."""
     files = load_settings().artifacts / "studies"
     taken = {study.name for study in queries.list_studies()} | {file.stem for file in files.glob("*.toml")}
-    stem = name.rstrip("0123456789").rstrip("-") if name[-1:].isdigit() and "-" in name else name
-    names = (name if number == 1 else f"{stem[:76]}-{number}" for number in range(1, len(taken) + 1000))
+    stem, _, number = name.rpartition("-")
+    stem = stem if number.isdigit() and stem in taken else name
+    names = (name if number == 1 else f"{stem[:76]}-{number}" for number in count(1))
     return next(one for one in names if one not in taken)
 
 

@@ -1,11 +1,12 @@
-"""What the screens with a job's curve share: whose curve it is."""
+"""What the screens with a job's curve share: whose curve it is, and what else can be made of the job."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import work
+from textual.binding import Binding, BindingType
 
 from lab.errors import LabError
 from lab.tui.screens.base import LabScreen
@@ -15,6 +16,10 @@ View = TypeVar("View")
 
 class CurveScreen(LabScreen[View]):
     """Goes through the curves of a job: the mean over its groups, then each group's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "clone", "clone", id="jobs.clone"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +51,27 @@ class CurveScreen(LabScreen[View]):
         if not self._groups:
             self.bar.say("this job has one curve only")
         self.lab.poke()
+
+    @work(exclusive=True, group="clone")
+    async def action_clone(self) -> None:
+        """A new study of the job's method, its settings written out so as to be changed."""
+        from lab.tui.screens.new_study import NewStudyScreen
+
+        job = self.shown_job
+        if job is None:
+            return
+        try:
+            toml = await asyncio.to_thread(_clone, job)
+        except Exception as error:
+            self.bar.say(str(LabError.of(error)), "bad")
+        else:
+            self.app.push_screen(NewStudyScreen(toml))
+
+
+def _clone(job: int) -> str:
+    from lab.tui.feeds.new_study import clone_of_job
+
+    return clone_of_job(job)
 
 
 def _curve_groups(job: int) -> list[str]:
