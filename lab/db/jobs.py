@@ -416,6 +416,15 @@ def prioritise(job_id: int, priority: int) -> bool:
         return _changed(session, waiting.values(priority=priority))
 
 
+def shift_priority(job_ids: Sequence[int], by: int) -> int:
+    """Raise or lower the priority of those of these jobs that wait; returns how many they are."""
+    with writing() as session:
+        waiting = update(Job).where(col(Job.id).in_(job_ids), col(Job.state).in_(WAITING))
+        result = session.execute(waiting.values(priority=col(Job.priority) + by))
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+
 # ---------------------------------------------------------------- the sweep
 
 

@@ -132,10 +132,11 @@ class Reply:
 def _row(job: Job, waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
     others = ("waits_for", "studies", "part")
     fields = {name: getattr(job, name) for name in JobRow.__dataclass_fields__ if name not in others}
-    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies), part=_part(job.spec))
+    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies), part=part_of(job.spec))
 
 
-def _part(spec: dict[str, Any]) -> str:
+def part_of(spec: dict[str, Any]) -> str:
+    """`1/2` for the first of two shards; nothing for a whole job."""
     match spec.get("shard"):
         case [int(number), int(n)]:
             return f"{number + 1}/{n}"

@@ -17,6 +17,7 @@ class Tone:
     share: float = 1.0
     bold: bool | None = None
     underline: bool | None = None
+    reverse: bool | None = None
 
 
 TONES = {
@@ -32,6 +33,8 @@ TONES = {
     "bad": Tone("error"),
     "mark": Tone("success", underline=True),
     "miss": Tone("error", bold=True, underline=True),
+    "found": Tone("warning", underline=True),
+    "here": Tone("warning", bold=True, reverse=True),
 }
 CURSOR = Tone("foreground", 0.08)
 CURSOR_IN_FOCUS = Tone("primary", 0.30)
@@ -46,4 +49,5 @@ def style(name: str, background: Color, theme: Mapping[str, str]) -> Style:
     """The style of a tone on a background, in the present theme."""
     tone = TONES[name]
     colour = mixed(tone, background, theme).rich_color
-    return Style(color=colour, bgcolor=background.rich_color, bold=tone.bold, underline=tone.underline)
+    ground = background.rich_color
+    return Style(color=colour, bgcolor=ground, bold=tone.bold, underline=tone.underline, reverse=tone.reverse)

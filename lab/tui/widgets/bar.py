@@ -101,6 +101,11 @@ class Bar(Lines):
         if self._answers:
             self.hush()
 
+    @property
+    def asking(self) -> bool:
+        """Whether a question is waiting for its answer."""
+        return bool(self._answers)
+
     def hush(self) -> None:
         """Back to the key hints."""
         self._message, self._answers, self.can_focus = (), {}, False
