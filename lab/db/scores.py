@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from lab.db.engine import reading
@@ -41,6 +43,22 @@ def scores(study: int, split: str, *, task_type: str = "", metric: str | None = 
                 for persona, name, value, n in session.exec(wanted)
             ]
     return rows
+
+
+def means(study: int, split: str, metric: str) -> dict[str, float]:
+    """Method → its mean over personas, averaged over seeds; only where something was to be measured."""
+    found: dict[str, list[float]] = {}
+    with reading() as session:
+        evaluated = {job: method for method, job, _, _ in _evaluations(session, study, split)}
+        wanted = (
+            select(Score.job, func.avg(Score.value))
+            .where(col(Score.job).in_(evaluated), Score.task_type == "", Score.metric == metric, Score.n > 0)
+            .group_by(col(Score.job))
+        )
+        for job, mean in session.exec(wanted):
+            if mean is not None and math.isfinite(mean):
+                found.setdefault(evaluated[job], []).append(mean)
+    return {method: sum(each) / len(each) for method, each in found.items()}
 
 
 def evaluations(study: int, split: str) -> dict[str, str]:

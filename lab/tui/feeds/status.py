@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lab.db import queries
@@ -27,6 +27,7 @@ class Status:
     queue: int = 0
     paused: Paused | None = None  # the queue of work, by whom
     gpus: tuple[dict[str, Any], ...] = ()
+    silence: dict[str, float] = field(default_factory=dict)  # worker → seconds since its counter moved, by our clock
 
 
 class StatusFeed:
@@ -51,7 +52,8 @@ class StatusFeed:
         studies = {study.name: study for study in queries.list_studies()}
         newest = next(iter(studies.values()), None)
         workers = queries.list_workers()
-        alive = [worker for worker in workers if self._is_alive(worker)]
+        silence = {worker.id: self._silence(worker) for worker in workers}
+        alive = [worker for worker in workers if silence[worker.id] < load_settings().lease_seconds]
         return Status(
             study=studies.get(study_name or "", newest),
             newest=newest.name if newest else "",
@@ -60,12 +62,14 @@ class StatusFeed:
             queue=queries.queue_length("work"),
             paused=paused("work"),
             gpus=tuple(gpu for worker in alive for gpu in tables(worker.usage, "gpus")),
+            silence=silence,
         )
 
-    def _is_alive(self, worker: Worker) -> bool:
+    def _silence(self, worker: Worker) -> float:
+        """Seconds since its counter moved, as far as we have watched it."""
         now = self._monotonic()
         beat, since = self._beats.get(worker.id, (-1, now))
         if worker.beat != beat:
             since = now
         self._beats[worker.id] = (worker.beat, since)
-        return now - since < load_settings().lease_seconds
+        return now - since

@@ -116,6 +116,20 @@ class LabScreen(Screen[None], Generic[View]):
             self.bar.say(str(LabError.of(error)), "bad")
         self.lab.poke()
 
+    def action_new_study(self) -> None:
+        """Put a study together."""
+        from lab.tui.screens.new_study import NewStudyScreen
+
+        self.app.push_screen(NewStudyScreen())
+
+    def copy(self, text: str, what: str) -> None:
+        """Into the clipboard of whoever sits at the terminal."""
+        try:
+            self.app.copy_to_clipboard(text)
+            self.bar.say(f"copied {what}")
+        except LabError as error:
+            self.bar.say(str(error), "bad")
+
     @work(exclusive=True, group="study")
     async def action_study(self) -> None:
         """Choose the study that all tabs show."""
