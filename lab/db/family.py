@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, func, select
 
 from lab.db.engine import reading_at_once
@@ -13,6 +14,7 @@ from lab.db.tables import Job, JobParent, State, StudyJob
 from lab.errors import LabError
 
 _AT_ONCE = 500  # ids in one statement
+_SHORT = tuple(col(column) for column in (Job.id, Job.kind, Job.method, Job.state, Job.progress, Job.spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def _reached(session: Session, job: int, *, above: bool) -> dict[int, tuple[int,
     while frontier:
         found |= {one: [] for one in frontier}
         for some in _portions(frontier):
-            for one, other in session.exec(select(here, there).where(col(here).in_(some)).order_by(there)):
+            for one, other in session.exec(select(here, there).where(col(here).in_(some)).order_by(col(there))):
                 found[one].append(other)
         frontier = {other for one in frontier for other in found[one]} - found.keys()
     return {one: tuple(others) for one, others in found.items()}
@@ -77,8 +79,8 @@ def _relatives(session: Session, jobs: Iterable[int]) -> dict[int, Relative]:
     for some in _portions(jobs):
         serves = select(StudyJob.job, func.count(col(StudyJob.study).distinct())).where(col(StudyJob.job).in_(some))
         studies = dict(session.exec(serves.group_by(col(StudyJob.job))).all())
-        wanted = select(Job.id, Job.kind, Job.method, Job.state, Job.progress, Job.spec).where(col(Job.id).in_(some))
-        for job, kind, method, state, progress, spec in session.exec(wanted):
+        wanted = columns_of(*_SHORT).where(col(Job.id).in_(some))
+        for job, kind, method, state, progress, spec in session.execute(wanted):
             found[job] = Relative(job, kind, method, state, progress, studies.get(job, 0), part_of(spec))
     return found
 

@@ -75,6 +75,15 @@ def test_the_highest_priority_goes_first_then_the_oldest():
     assert [claimed(str(n)).job for n in range(3)] == [low[1], *high, low[0]]
 
 
+def test_priorities_of_many_are_shifted_from_where_they_are_and_only_of_those_that_wait():
+    running, *waiting = submit(planned("a"), planned("b"), planned("c"))
+    jobs.prioritise(waiting[0], 4)
+    jobs.prioritise(running, 9)
+    claimed()
+    assert jobs.shift_priority([running, *waiting], -1) == 2
+    assert [job(one).priority for one in (running, *waiting)] == [9, 3, -1]
+
+
 def test_chat_has_a_queue_of_its_own():
     submit(planned("a"))
     answer = add_chat({"persona": "p"}, "method")
