@@ -19,6 +19,7 @@ class CurveScreen(LabScreen[View]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "clone", "clone", id="jobs.clone"),
+        Binding("z", "chart", "large curve", id="jobs.chart"),
     ]
 
     def __init__(self) -> None:
@@ -51,6 +52,13 @@ class CurveScreen(LabScreen[View]):
         if not self._groups:
             self.bar.say("this job has one curve only")
         self.lab.poke()
+
+    def action_chart(self) -> None:
+        """The curves alone, to look at closely and to lay over others."""
+        from lab.tui.screens.chart import ChartScreen
+
+        if self.shown_job is not None:
+            self.app.push_screen(ChartScreen(self.shown_job, self.group))
 
     @work(exclusive=True, group="clone")
     async def action_clone(self) -> None:

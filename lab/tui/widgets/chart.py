@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lab.tui.text import Line, fit, merged
+from lab.tui.widgets.axes import Frame, Point, Range, drawable, padded, scaled, y_labels
 from lab.tui.widgets.lines import Lines
 
-Point = tuple[float, float]
+__all__ = ["Chart", "Frame", "Point", "Series", "plot"]
 
 # The bit of each dot in a braille cell of 2 × 4 dots, by [row][column] from the top left.
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _LABEL_CELLS = 7
-_ROWS_PER_LABEL = 2  # at the least
-_FEW_ROWS = 8
-_NARROWEST = 1e-9
-_TINIEST, _LARGEST = 1e-290, 1e300
+_BETWEEN_MARKS = 24  # cells
+_WHOLE: Frame = Frame()
 
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: its name, its tone and its points, by x."""
+    """One curve: its name, its tone, its points by x, and the letter that tells it apart without colour."""
 
     name: str
     tone: str
     points: Sequence[Point]
+    mark: str = ""
 
 
 class Chart(Lines):
@@ -34,24 +33,31 @@ class Chart(Lines):
 
     DEFAULT_CSS = "Chart { overflow-y: hidden; scrollbar-gutter: auto; }"
 
-    def draw(self, series: Sequence[Series]) -> None:
+    def draw(self, series: Sequence[Series], frame: Frame = _WHOLE) -> None:
         """Show these curves; what did not move is not painted."""
-        self.show(lambda cells: plot(series, cells, self.size.height))
+        self.show(lambda cells: plot(series, cells, self.size.height, frame))
+
+    @property
+    def columns(self) -> int:
+        """How many cells the curves have from left to right."""
+        return max(self.cells - _LABEL_CELLS - 1, 1)
 
 
-def plot(series: Sequence[Series], cells: int, rows: int) -> list[Line]:
+def plot(series: Sequence[Series], cells: int, rows: int, frame: Frame = _WHOLE) -> list[Line]:
     """The curves in so many cells and rows: the plot, then one row for the x axis."""
-    series = [replace(one, points=_within(one.points)) for one in series]
+    series = [replace(one, points=drawable(one.points, frame)) for one in series]
     points = [point for one in series for point in one.points]
     height, wide = rows - 1, cells - _LABEL_CELLS - 1
     if not points or height < 2 or wide < 8:
         return []
-    x_range = (min(x for x, _ in points), max(x for x, _ in points))
-    y_range = _padded(min(y for _, y in points), max(y for _, y in points))
+    x_range = frame.x or (min(x for x, _ in points), max(x for x, _ in points))
+    y_range = padded(min(y for _, y in points), max(y for _, y in points))
     canvas = _Canvas(wide, height)
-    for one in series:
-        canvas.draw(one, x_range, y_range)
-    labels = _y_labels(y_range, height)
+    for number, one in enumerate(series):
+        canvas.draw(one, x_range, y_range, number, len(series))
+    if frame.cursor is not None and x_range[0] <= frame.cursor <= x_range[1]:
+        canvas.rule(scaled(frame.cursor, x_range, wide * 2 - 1) // 2)
+    labels = y_labels(y_range, height, _LABEL_CELLS - 1, log=frame.log)
     lines = [
         (
             (f"{labels.get(row, ''):>{_LABEL_CELLS - 1}} ", "dim"),
@@ -63,33 +69,48 @@ def plot(series: Sequence[Series], cells: int, rows: int) -> list[Line]:
     return [*lines, _x_axis(x_range, wide)]
 
 
-def _within(points: Sequence[Point]) -> list[Point]:
-    """The points that can be drawn: of numbers at the edges of what a float holds no difference can be taken."""
-    return [(x, y if abs(y) > _TINIEST else 0.0) for x, y in points if abs(y) < _LARGEST]
-
-
 class _Canvas:
-    """Braille cells, each with the tone that was last drawn in it."""
+    """Braille cells, each with the tone that was last drawn in it, and letters over them."""
 
     def __init__(self, cells: int, rows: int) -> None:
         self.cells, self.rows = cells, rows
         self.bits = [[0] * cells for _ in range(rows)]
         self.tones = [[""] * cells for _ in range(rows)]
+        self.letters: dict[tuple[int, int], tuple[str, str]] = {}
 
-    def draw(self, series: Series, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
+    def draw(self, series: Series, x_range: Range, y_range: Range, number: int, of: int) -> None:
+        """A curve; its letter stands on it again and again, at other places than those of the other curves."""
         dots = [
-            (_scaled(x, x_range, self.cells * 2 - 1), _scaled(y, y_range, self.rows * 4 - 1)) for x, y in series.points
+            (scaled(x, x_range, self.cells * 2 - 1), scaled(y, y_range, self.rows * 4 - 1)) for x, y in series.points
         ]
         dots = [(x, self.rows * 4 - 1 - y) for x, y in _averaged(dots)]
-        for start, end in zip(dots, dots[1:] or dots, strict=False):
-            for x, y in _segment(start, end):
-                self.bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
-                self.tones[y // 4][x // 2] = series.tone
+        path = [dot for start, end in zip(dots, dots[1:] or dots, strict=False) for dot in _segment(start, end)]
+        for x, y in path:
+            self.bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+            self.tones[y // 4][x // 2] = series.tone
+        if series.mark:
+            self._letter(series, path, number, of)
+
+    def _letter(self, series: Series, path: Sequence[tuple[int, int]], number: int, of: int) -> None:
+        apart = max(_BETWEEN_MARKS, 2 * of)
+        height = {x // 2: y // 4 for x, y in path}
+        wanted = [x for x in sorted(height) if x % apart == (apart * (number + 1) // (of + 1))]
+        for x in wanted or sorted(height)[-1:]:
+            free = next((near for near in (x, x - 1, x + 1) if (near, height.get(near)) not in self.letters), x)
+            if free in height:
+                self.letters[free, height[free]] = (series.mark, series.tone)
+
+    def rule(self, x: int) -> None:
+        """The cursor: a line from top to bottom behind the curves."""
+        for y in range(self.rows):
+            if not self.bits[y][x] and (x, y) not in self.letters:
+                self.letters[x, y] = ("│", "dim")
 
     def row(self, row: int) -> Line:
+        """One row of cells."""
         return merged(
-            (chr(0x2800 + bits) if bits else " ", tone)
-            for bits, tone in zip(self.bits[row], self.tones[row], strict=True)
+            self.letters.get((x, row)) or (chr(0x2800 + bits) if bits else " ", tone)
+            for x, (bits, tone) in enumerate(zip(self.bits[row], self.tones[row], strict=True))
         )
 
 
@@ -109,42 +130,7 @@ def _segment(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int
         yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
 
 
-def _scaled(value: float, between: tuple[float, float], dots: int) -> int:
-    low, high = between
-    return round((value - low) / (high - low) * dots) if high > low else dots // 2
-
-
-def _padded(low: float, high: float) -> tuple[float, float]:
-    """The range, opened where it is too narrow for labels to differ."""
-    size = max(abs(low), abs(high))
-    if high - low > size * _NARROWEST and high - low > 0:
-        return low, high
-    margin = size * 0.1 or 1.0
-    return low - margin, high + margin
-
-
-def _y_labels(between: tuple[float, float], rows: int) -> dict[int, str]:
-    """Row → label, at round values."""
-    low, high = between
-    step = _round_step((high - low) * (_ROWS_PER_LABEL if rows > _FEW_ROWS else 1) / rows)
-    digits = max(0, -math.floor(math.log10(step)))
-    labels: dict[int, str] = {}
-    value = math.ceil(low / step) * step
-    while value <= high + step * 1e-9:
-        plain = f"{value:.{digits}f}"
-        short = plain if len(plain) < _LABEL_CELLS else f"{value:.0e}"
-        labels[rows - 1 - _scaled(value, between, rows - 1)] = fit(short, _LABEL_CELLS - 1, right=True)
-        value += step
-    return labels
-
-
-def _round_step(rough: float) -> float:
-    """The next of 1, 2, 5 × 10ⁿ."""
-    power: float = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
-
-
-def _x_axis(between: tuple[float, float], wide: int) -> Line:
+def _x_axis(between: Range, wide: int) -> Line:
     first, last = (f"{value:.0f}" for value in between)
     middle = "─ step ─".center(max(wide - len(first) - len(last) - 4, 0), "─")
     axis = fit(f" {first} {middle} {last} ", wide)
