@@ -48,9 +48,10 @@ def read_predictions(folder: Path, persona_id: str | None = None) -> list[Predic
         LabError: the file is missing or damaged.
     """
     path = folder / FILE
+    name = b"" if persona_id is None else orjson.dumps(persona_id)  # lines without it need no reading
     try:
         with path.open("rb") as file:
-            rows = [orjson.loads(line) for line in file]
+            rows = [orjson.loads(line) for line in file if name in line]
         return [_ROW.validate_python(row) for row in rows if persona_id in (None, row["persona_id"])]
     except FileNotFoundError:
         raise LabError(f"{path}: the predictions are not there; run their job again with `lab retry`.") from None

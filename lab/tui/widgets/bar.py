@@ -91,8 +91,7 @@ class Bar(Lines):
         answer = self._answers.get(event.key)
         before, self._before = self._before, None
         self.hush()
-        if before is not None:
-            before.focus()
+        self.screen.set_focus(before)  # with none before it neither: the bar would swallow the next key
         if answer is not None:
             answer()
 
