@@ -108,7 +108,8 @@ def _opened(environment: Mapping[str, str]) -> Iterator[Terminal]:
 def _seen(terminal: Terminal, condition: Callable[[], bool], what: str) -> float:
     moment = terminal.until(condition, _PATIENCE)
     if moment is None:
-        raise LabError(f"{what} did not come on the screen within {_PATIENCE:g} s; it shows:\n{terminal.text()}")
+        shown = " / ".join(line.strip() for line in terminal.screen.display if line.strip())
+        raise LabError(f"{what} did not come on the screen within {_PATIENCE:g} s; it shows: {shown}")
     return moment
 
 
