@@ -32,6 +32,10 @@ class Gating:
         chosen = zip(recipe.gated.experts, shares, strict=True)
         return (*recipe.adapters, *(replace(expert, weight=share) for expert, share in chosen if share > 0))
 
+    def digest(self, recipe: Recipe) -> str | None:
+        """The digest of the gate that shares dialogues out under this recipe; None where it has none."""
+        return None if recipe.gated is None else self._gate(recipe.gated).digest()
+
     def _gate(self, gated: Gated) -> Gate:
         if gated.digest not in self._gates:
             file = self._context.fetched(f"{gated.folder}/{GATE_FILE}")

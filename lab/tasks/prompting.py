@@ -52,22 +52,20 @@ class Prompter:
         at: datetime,
     ) -> Messages:
         """A dialogue, or its beginning, that started at this time."""
-        history = recipe.history or persona
-        about = "\n\n".join(part for part in (recipe.about, self._earlier(recipe, history, turns, at)) if part)
-        return to_messages(situation, turns, about)
+        return told(recipe, situation, turns, self.earlier(recipe, persona, turns, at))
+
+    def earlier(self, recipe: Recipe, persona: str, turns: Sequence[Mapping[str, str]], at: datetime) -> list[Dialogue]:
+        """The older dialogues that the recipe shows for one that begins so at this time, best first."""
+        if recipe.retrieve is None:
+            return []
+        how = retrieval(recipe.retrieve)
+        return self._history(recipe.history or persona).nearest(self.opening(turns), at, how.k, how.by)
 
     def opening(self, turns: Sequence[Mapping[str, str]]) -> NDArray[np.float32]:
         """The embedding [d] of what the user says first: by it a dialogue is looked up, and shared among experts."""
         first = next((turn for turn in turns if turn["role"] == "user"), None)
         vector: NDArray[np.float32] = self._embed([query_text([first] if first else [])])[0]
         return vector
-
-    def _earlier(self, recipe: Recipe, persona: str, turns: Sequence[Mapping[str, str]], at: datetime) -> str:
-        if recipe.retrieve is None:
-            return ""
-        how = Retrieval(recipe.retrieve["k"], recipe.retrieve["by"], recipe.retrieve["show"])
-        query = self.opening(turns)
-        return shown(self._history(persona).nearest(query, at, how.k, how.by), how.as_)
 
     def _history(self, persona: str) -> History:
         if persona not in self._histories:
@@ -81,3 +79,16 @@ class Prompter:
 
     def _embed(self, texts: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         return warm.embedder(self._context).encode(texts)
+
+
+def told(
+    recipe: Recipe, situation: Mapping[str, Any], turns: Sequence[Mapping[str, str]], earlier: Sequence[Dialogue]
+) -> Messages:
+    """What the model reads: the situation, what the recipe knows of the user, earlier dialogues, and the turns."""
+    memories = shown(earlier, retrieval(recipe.retrieve).as_) if recipe.retrieve is not None else ""
+    return to_messages(situation, turns, "\n\n".join(part for part in (recipe.about, memories) if part))
+
+
+def retrieval(declared: Mapping[str, Any]) -> Retrieval:
+    """How a recipe retrieves."""
+    return Retrieval(declared["k"], declared["by"], declared["show"])

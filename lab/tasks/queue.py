@@ -187,6 +187,7 @@ def ask(
     persona_id: str,
     messages: list[dict[str, str]],
     context: dict[str, Any],
+    at: datetime | None = None,
 ) -> int:
     """Queue one chat answer of a method's recipe for a persona; the reply grows in the database.
 
@@ -196,6 +197,7 @@ def ask(
         persona_id: whose recipe answers.
         messages: the conversation so far, ending with the user's words.
         context: the situation, such as time of day and weather.
+        at: when it is said, for a dialogue of the data; only what is older is retrieved. None: now.
 
     Returns:
         the id of the chat job; `lab.db.queries.get_reply` reads its answer.
@@ -222,6 +224,8 @@ def ask(
         "context": context,
         "max_new_tokens": _CHAT_TOKENS,
     }
+    if at is not None:
+        spec["at"] = at.isoformat()
     job = add_chat(spec, method)
     wake(CHAT, [job])
     return job

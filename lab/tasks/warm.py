@@ -71,6 +71,12 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
     return held.resident
 
 
+def base_weights() -> tuple[str, str]:
+    """Name and fingerprint of the base model that is in memory; the fingerprint of a hub's is ""."""
+    assert _WARM.held is not None, "nothing was asked of a base model yet"
+    return _WARM.held.key[0], _WARM.held.key[3]
+
+
 def _check_weights(base: str, wanted: str, found: str) -> None:
     if wanted != found:
         raise LabError(f"the base model in {base} is not the one of this study any more; run the study again for it.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from planned import planned, submit
 from sqlalchemy import insert
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from lab.db import portable
 from lab.db.engine import connected
@@ -69,6 +69,6 @@ def test_picks_go_with_a_backup(tmp_path: Path):
         portable.dump(connection, tmp_path, ())
         revision = portable.head(connection)
     with Session(portable.load(tmp_path, revision, tmp_path / "rows.db")) as rows:
-        found = [PickRow(row.id or 0, row.persona_id, SHOWN, row.picked, row.at) for row in rows.query(Pick)]
-        assert [row.shown["answers"][0]["digests"] for row in rows.query(Pick)] == [list(SHOWN[0].digests)] * 2
+        found = [PickRow(row.id or 0, row.persona_id, SHOWN, row.picked, row.at) for row in rows.exec(select(Pick))]
+        assert [row.shown["answers"][0]["digests"] for row in rows.exec(select(Pick))] == [list(SHOWN[0].digests)] * 2
     assert found == kept

@@ -25,16 +25,18 @@ from lab.db import jobs, queries
 from lab.db.engine import connected
 from lab.db.tables import ChatReply, Dataset, Job, JobLog, RunMetric, Score, State, Study, StudyJob, Worker
 from lab.metrics.aggregate import METRICS
-from lab.tui.conversation import Conversation, Exchange
+from lab.tui.chat.conversation import Answer, Conversation, Round
+from lab.tui.chat.home import home_lines, home_of
+from lab.tui.feeds.order import in_order, queue_places
 from lab.tui.feeds.status import StatusFeed
 from lab.tui.format import clock
 from lab.tui.text import Line, clean
 from lab.tui.widgets.about import about, facts, how_far
 from lab.tui.widgets.chart import Series, plot
 from lab.tui.widgets.header import facts as header
-from lab.tui.widgets.jobs_table import arranged, queue_places, remark
+from lab.tui.widgets.jobs_table import remark
 from lab.tui.widgets.log import laid_out
-from lab.tui.widgets.transcript import said_lines
+from lab.tui.widgets.transcript import Shown, said_lines
 
 CELLS = 80
 SPEC = {
@@ -211,16 +213,18 @@ def attack_screen(home: Path, rows: dict[str, list[Any]]) -> None:
     lines: list[Line] = [header(status, CELLS)]
     listed = queries.list_jobs()
     places = queue_places(listed)
-    for row in arranged(listed, ""):
+    for row in in_order(listed):
         lines.append(remark(row, places.get(row.id, 1)))
         detail = queries.get_job(row.id)
         lines += [*about(detail, CELLS), how_far(detail), tuple(facts(detail.spec))]
     lines += [one for row in queries.job_log(1) for one in laid_out(row, CELLS)]
     lines += plot([Series("train", "accent", queries.curve(1, "train"))], CELLS, 12)
     reply = queries.get_reply(1)
-    exchange = Exchange("hello", 1, 1, str(reply.state), reply.text, reply.error or "", reply.info)
-    lines += said_lines([Conversation("unified", [exchange])], CELLS)
-    lines += said_lines([Conversation("a", [exchange]), Conversation("b", [exchange])], CELLS)
+    answer = Answer(1, str(reply.state), reply.text, reply.error or "", reply.info)
+    asked = Round([{"role": "user", "content": "hello"}], {}, {"a": answer, "b": answer}, "lights to 40")
+    for methods in (["a"], ["a", "b"]):
+        shown = Shown(Conversation("s", "p", [asked]), methods, details=len(methods) > 1)
+        lines += [*said_lines(shown, CELLS, CELLS), *home_lines(home_of(shown.conversation, "a"), CELLS)]
     for line in lines:
         painted = "".join(piece for piece, _ in clean(line))
         assert "\n" not in painted

@@ -53,6 +53,6 @@ def test_strengths_are_those_that_picks_were_drawn_by():
 
 def test_a_method_that_never_won_and_methods_that_never_met_still_have_a_strength():
     found = preferences([*[Choice(("a", "b"), "a")] * 5, *[Choice(("c", "d"), "")] * 2])
-    strengths = {one.method: one.strength or 0.0 for one in found}
-    assert sum(strengths.values()) == pytest.approx(1)
-    assert strengths["a"] > strengths["c"] == pytest.approx(strengths["d"]) > strengths["b"] > 0
+    # With the one tie added: 5 π_a / (π_a + π_b) + π_a = 5.25, and π_c = π_d = 1/4.
+    expected = {"a": 5.25 / 11, "b": 0.25 / 11, "c": 0.25, "d": 0.25}
+    assert {one.method: one.strength for one in found} == pytest.approx(expected, abs=1e-6)

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from textual.pilot import Pilot
+from textual.widgets import Input
+from tui_chat import ask, chat_screen, choose, spec, to_chat, to_context
 from tui_pilot import NARROW, WIDE, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import jobs, queries
-from lab.db.engine import reading
-from lab.db.tables import Job
 from lab.errors import LabError
 from lab.report.people import parsed, written
 from lab.tasks import embedded, queue
-from lab.tui.conversation import Conversation, Exchange
+from lab.tui.chat.conversation import Answer, Conversation, Round
 from lab.tui.screens.chat import ChatScreen
-from lab.tui.screens.context import ContextScreen
+from lab.tui.screens.columns import MethodsScreen
 from lab.tui.screens.help import HelpScreen
 
 
@@ -32,28 +31,9 @@ def running(artifacts: Path) -> Iterator[None]:
     queue._sender.cache_clear()
 
 
-async def _to_chat(pilot: Pilot[None]) -> str:
-    await pilot.press("5")
-    await until(pilot, lambda: pilot.app.current_mode == "chat")
-    await settled(pilot)
-    return shown(pilot)
-
-
-async def _ask(pilot: Pilot[None], words: str, answers: int = 1) -> None:
-    before = queries.queue_length("chat")
-    await typed(pilot, words)
-    await pilot.press("enter")
-    await until(pilot, lambda: queries.queue_length("chat") == before + answers)
-
-
-def _spec(job: int) -> dict[str, object]:
-    with reading() as session:
-        return session.get_one(Job, job).spec
-
-
 async def test_without_a_trained_method_it_says_what_to_wait_for(data: Path) -> None:
     async with opened() as pilot:
-        assert "lab run --data" in await _to_chat(pilot)
+        assert "lab run --data" in await to_chat(pilot)
         tui_lab.queue_study(data)
         await until(pilot, lambda: "no method is trained yet: 0 of 12" in shown(pilot))
 
@@ -61,7 +41,7 @@ async def test_without_a_trained_method_it_says_what_to_wait_for(data: Path) -> 
 async def test_persona_context_and_methods_are_in_sight(data: Path) -> None:
     tui_lab.done(data)
     async with opened(WIDE) as pilot:
-        screen = await _to_chat(pilot)
+        screen = await to_chat(pilot)
         assert "Maya  evening · rainy · weekday  Yoga instructor" in screen
         assert "unified  One LoRA on everybody" in screen
         assert "hybrid  The unified LoRA, frozen" in screen
@@ -70,8 +50,8 @@ async def test_persona_context_and_methods_are_in_sight(data: Path) -> None:
 async def test_an_answer_grows_and_then_says_what_it_did_and_which_weights_gave_it(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Lights please")
+        await to_chat(pilot)
+        await ask(pilot, "Lights please")
         assert "waits for a worker" in await until(pilot, lambda: "you  Lights please" in shown(pilot))
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
@@ -99,16 +79,16 @@ async def test_an_answer_grows_and_then_says_what_it_did_and_which_weights_gave_
 async def test_two_methods_answer_side_by_side_and_each_keeps_its_own_conversation(data: Path) -> None:
     tui_lab.done(data)
     async with opened() as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Hello", answers=2)
+        await to_chat(pilot)
+        await ask(pilot, "Hello", answers=2)
         for words in ("First answer.", "Second answer."):
             tui_lab.answer_chat((words,))
         await until(pilot, lambda: "Second answer." in shown(pilot))
-        await _ask(pilot, "And now", answers=2)
+        await ask(pilot, "And now", answers=2)
         said = set()
         for _ in range(2):
             job = tui_lab.answer_chat()
-            messages = _spec(job)["messages"]
+            messages = spec(job)["messages"]
             assert isinstance(messages, list)
             assert [message["role"] for message in messages] == ["user", "assistant", "user"]
             said.add(messages[1]["content"])
@@ -118,8 +98,8 @@ async def test_two_methods_answer_side_by_side_and_each_keeps_its_own_conversati
 async def test_esc_stops_while_it_writes(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Tell me everything")
+        await to_chat(pilot)
+        await ask(pilot, "Tell me everything")
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         jobs.reply(taken.lease, "It all began", {})
@@ -136,8 +116,8 @@ async def test_esc_stops_while_it_writes(data: Path) -> None:
 async def test_a_question_waits_for_the_answer_before_it(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "One")
+        await to_chat(pilot)
+        await ask(pilot, "One")
         await typed(pilot, "Two")
         await pilot.press("enter")
         await until(pilot, lambda: "still being written" in shown(pilot))
@@ -147,38 +127,38 @@ async def test_a_question_waits_for_the_answer_before_it(data: Path) -> None:
 async def test_an_answer_that_failed_says_why(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Hello")
+        await to_chat(pilot)
+        await ask(pilot, "Hello")
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         jobs.fail(taken.lease, "the base model is not there; check the network")
         await until(pilot, lambda: "the base model is not there; check the network" in shown(pilot))
-        await _ask(pilot, "Hello again")
-        messages = _spec(taken.lease.job + 1)["messages"]
+        await ask(pilot, "Hello again")
+        messages = spec(taken.lease.job + 1)["messages"]
         assert messages == [{"role": "user", "content": "Hello again"}]
 
 
 async def test_the_arrows_bring_back_what_was_written(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
+        await to_chat(pilot)
         for words in ("one", "two"):
-            await _ask(pilot, words)
+            await ask(pilot, words)
             tui_lab.answer_chat()
-            await until(pilot, lambda: not _screen(pilot)._writing())
+            await until(pilot, lambda: not chat_screen(pilot).conversation.writing)
         await pilot.press("up", "up")
-        assert _screen(pilot).prompt.value == "one"
+        assert chat_screen(pilot).prompt.value == "one"
         await pilot.press("down")
-        assert _screen(pilot).prompt.value == "two"
+        assert chat_screen(pilot).prompt.value == "two"
         await pilot.press("down")
-        assert _screen(pilot).prompt.value == ""
+        assert chat_screen(pilot).prompt.value == ""
 
 
 async def test_a_persona_is_searched_by_its_description_and_has_conversations_of_its_own(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "I am Maya")
+        await to_chat(pilot)
+        await ask(pilot, "I am Maya")
         tui_lab.answer_chat(("Hello Maya.",))
         await until(pilot, lambda: "Hello Maya." in shown(pilot))
         await pilot.press("escape", "p")
@@ -188,77 +168,87 @@ async def test_a_persona_is_searched_by_its_description_and_has_conversations_of
         screen = await until(pilot, lambda: " Otto" in shown(pilot))
         assert "Hello Maya." not in screen
         await pilot.press("i")
-        await _ask(pilot, "I am Otto")
-        assert _spec(tui_lab.answer_chat())["persona"] == "otto"
-        await until(pilot, lambda: not _screen(pilot)._writing())
+        await ask(pilot, "I am Otto")
+        assert spec(tui_lab.answer_chat())["persona"] == "otto"
+        await until(pilot, lambda: not chat_screen(pilot).conversation.writing)
         await pilot.press("escape", "p")
         await picking(pilot)
         await pilot.press("up", "enter")
         await until(pilot, lambda: "Hello Maya." in shown(pilot))
 
 
-async def test_methods_are_chosen_for_one_or_two_columns(data: Path) -> None:
+async def test_up_to_three_methods_are_marked_in_the_order_of_their_columns(data: Path) -> None:
     tui_lab.done(data)
-    async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
+    async with opened(WIDE) as pilot:
+        await to_chat(pilot)
         await pilot.press("escape", "m")
-        await picking(pilot)
-        await typed(pilot, "base model as it is")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MethodsScreen))
+        await pilot.pause()
+        await pilot.press("home", "space", "end", "space", "up", "space")
+        rows = [row.partition("│")[2].split()[:2] for row in shown(pilot).splitlines()]
+        assert [row for row in rows if row and row[0] in "123"] == [["1", "base"], ["3", "persona"], ["2", "hybrid"]]
+        await pilot.press("up", "space")  # one too many takes the place of the last
         await pilot.press("enter")
-        await until(pilot, lambda: "The base model as it is." in shown(pilot))
-        await pilot.press("c")
-        await picking(pilot)
-        await typed(pilot, "its own train")
-        await pilot.press("enter")
-        await until(pilot, lambda: "persona  One LoRA for each" in shown(pilot))
-        assert _screen(pilot)._methods == ["base", "persona"]
-        await pilot.press("c")
-        await picking(pilot)
-        await typed(pilot, "base")
-        await pilot.press("enter")
-        await until(pilot, lambda: _screen(pilot)._methods == ["base"])
-        assert "base alone" in shown(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        assert chat_screen(pilot).methods == ["base", "hybrid", "unified"]
+        titles = next(row for row in shown(pilot).splitlines() if "base  The base model" in row)
+        assert titles.index("base") < titles.index("hybrid") < titles.index("unified")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MethodsScreen))
+        await pilot.press("down", "enter")  # without a mark, the one under the cursor
+        await until(pilot, lambda: chat_screen(pilot).methods == ["unified"])
 
 
-async def test_c_starts_on_another_method_so_that_enter_compares(data: Path) -> None:
+async def test_where_not_all_columns_fit_one_is_shown_and_a_key_turns_to_the_next(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        assert _screen(pilot)._methods == ["hybrid"]
-        await pilot.press("escape", "c")
-        await picking(pilot)
-        await pilot.press("enter")
-        await until(pilot, lambda: "hybrid beside base" in shown(pilot))
+        await to_chat(pilot)
+        await choose(pilot, "unified", "persona", "hybrid")
+        assert "unified  1 of 3 →" in shown(pilot)
+        await ask(pilot, "Hello", answers=3)
+        for words in ("First.", "Second.", "Third."):
+            tui_lab.answer_chat((words,))
+        screen = await until(pilot, lambda: "First." in shown(pilot) and not chat_screen(pilot).conversation.writing)
+        assert "Second." not in screen
+        assert chat_screen(pilot).prompt.has_focus
+        for words, title in (
+            ("Second.", "persona  2 of 3 →"),
+            ("Third.", "hybrid  3 of 3 →"),
+            ("First.", "unified  1"),
+        ):
+            screen = await pressed(pilot, "tab")
+            assert words in screen
+            assert title in screen
+        assert "Third." in await pressed(pilot, "escape", "left")
 
 
 async def test_answers_to_one_question_stand_on_one_row_and_earlier_turns_across(data: Path) -> None:
     tui_lab.done(data)
-    async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Before")
-        tui_lab.answer_chat(("One answer that is long enough to need more than half of the width.",))
-        await until(pilot, lambda: "half of the width." in shown(pilot))
-        await pilot.press("escape", "c")
-        await picking(pilot)
-        await pilot.press("enter")
-        await until(pilot, lambda: "hybrid beside base" in shown(pilot))
-        await pilot.press("i")
-        await _ask(pilot, "Now both", answers=2)
-        tui_lab.answer_chat(("Left " * 20,))
-        tui_lab.answer_chat(("Right.",))
-        screen = await until(pilot, lambda: "Right." in shown(pilot) and not _screen(pilot)._writing())
+    async with opened(WIDE) as pilot:
+        await to_chat(pilot)
+        await choose(pilot, "hybrid")
+        await ask(pilot, "Before")
+        long = "One answer that is long enough to need more than half of all the width that there is on this screen."
+        tui_lab.answer_chat((long,))
+        await until(pilot, lambda: "on this screen." in shown(pilot))
+        await choose(pilot, "hybrid", "base", "unified")
+        await ask(pilot, "Now all", answers=3)
+        for words in ("Left " * 20, "Middle.", "Right."):
+            tui_lab.answer_chat((words,))
+        screen = await until(pilot, lambda: "Right." in shown(pilot) and not chat_screen(pilot).conversation.writing)
         rows = screen.splitlines()
-        assert screen.count("Before") == screen.count("Now both") == 1
+        assert screen.count("Before") == screen.count("Now all") == 1
         assert " hybrid alone was asked" in rows
-        assert any("One answer that is long enough to need more than half" in row for row in rows)
+        assert any(long in row for row in rows)
         (row,) = (row for row in rows if "Right." in row)
         assert row.strip().startswith("Left Left")
+        assert row.index("Middle.") < row.index("Right.")
 
 
 async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
+        await to_chat(pilot)
         assert "esc commands: 1…7 ?" in shown(pilot).splitlines()[-1]
         assert "esc 1 2" in shown(pilot).splitlines()[0]
         await pilot.press("escape", "p")
@@ -266,25 +256,25 @@ async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
         await pilot.press("down", "enter")
         await until(pilot, lambda: " Otto" in shown(pilot))
         assert "esc 1 2" not in shown(pilot).splitlines()[0]
-        await pilot.press("n", "3")
+        await pilot.press("N", "3")
         await until(pilot, lambda: pilot.app.current_mode == "results")
-        await _to_chat(pilot)
-        assert _screen(pilot).prompt.value == ""
+        await to_chat(pilot)
+        assert chat_screen(pilot).prompt.value == ""
         await pilot.press("i", "h")
-        assert _screen(pilot).prompt.value == "h"
+        assert chat_screen(pilot).prompt.value == "h"
 
 
 async def test_words_that_look_like_commands_are_not_sent(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
+        await to_chat(pilot)
         await typed(pilot, "/help")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         assert "p             persona" in shown(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
-        assert _screen(pilot).prompt.has_focus
+        assert chat_screen(pilot).prompt.has_focus
         await typed(pilot, "/quit")
         await pilot.press("enter")
         assert "/quit is no command here" in await until(pilot, lambda: "/help shows" in shown(pilot))
@@ -294,7 +284,7 @@ async def test_words_that_look_like_commands_are_not_sent(data: Path) -> None:
 async def test_a_study_without_a_trained_method_shows_nobody_of_the_study_before(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        assert "Maya" in await _to_chat(pilot)
+        assert "Maya" in await to_chat(pilot)
         tui_lab.queue_study(data, "another", ("base",), base="smollm2-360m")
         await until(pilot, lambda: "a new study was added: another" in shown(pilot))
         assert "Maya" in shown(pilot)
@@ -306,60 +296,81 @@ async def test_a_study_without_a_trained_method_shows_nobody_of_the_study_before
         assert "another ▸" in screen
 
 
-async def test_the_context_can_be_changed_and_a_slip_is_said(data: Path) -> None:
+async def test_the_context_is_chosen_among_known_values_and_may_have_any_other(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await pilot.press("escape", "e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ContextScreen))
-        assert "│ time_of_day=evening, weather" in await until(pilot, lambda: "time_of_day" in shown(pilot))
-        await pilot.press("ctrl+k")
-        await typed(pilot, "snow")
+        await to_chat(pilot)
+        await to_context(pilot)
+        assert "time_of_day       evening" in shown(pilot)
+        await pilot.press("right")  # the data know one value only; after it comes none
+        assert "time_of_day       –" in shown(pilot)
+        await pilot.press("right", "down")
+        await typed(pilot, "hail=")
+        await pilot.press("left", "left", "delete", "end")  # in the line, arrows and delete are its own
+        assert pilot.app.screen.query_one(Input).value == "hai="
+        await pilot.press(*["backspace"] * 4)
+        await typed(pilot, "snow=deep, =x")
         await pilot.press("enter")
-        assert "'snow' is not key=value" in shown(pilot)
-        await typed(pilot, "=deep")
-        await pilot.press("enter")
-        await until(pilot, lambda: "Maya  deep" in shown(pilot))
+        assert "'=x' is not key=value" in shown(pilot)
+        pilot.app.screen.query_one(Input).value = "snow=deep"
+        await pilot.press("enter", "up")
+        await typed(pilot, "Sunday")
+        await pilot.press("enter", "up", "delete", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
         await pilot.press("i")
-        await _ask(pilot, "Brr")
-        assert _spec(tui_lab.answer_chat())["context"] == {"snow": "deep"}
+        await ask(pilot, "Brr")
+        assert spec(tui_lab.answer_chat())["context"] == {
+            "time_of_day": "evening",
+            "day_of_week": "Sunday",
+            "snow": "deep",
+        }
 
 
-async def test_n_begins_anew(data: Path) -> None:
+async def test_a_context_left_with_esc_stays_as_it_was(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Hello")
+        before = await to_chat(pilot)
+        await to_context(pilot)
+        await pilot.press("delete", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        assert shown(pilot).splitlines()[1] == before.splitlines()[1]
+
+
+async def test_capital_n_begins_anew(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await to_chat(pilot)
+        await ask(pilot, "Hello")
         tui_lab.answer_chat(("Good day.",))
         await until(pilot, lambda: "Good day." in shown(pilot))
-        await pilot.press("escape", "n")
+        await pilot.press("escape", "N")
         await settled(pilot)
         assert "Good day." not in shown(pilot)
         await pilot.press("i")
-        await _ask(pilot, "Who are you")
-        assert _spec(tui_lab.answer_chat())["messages"] == [{"role": "user", "content": "Who are you"}]
+        await ask(pilot, "Who are you")
+        assert spec(tui_lab.answer_chat())["messages"] == [{"role": "user", "content": "Who are you"}]
 
 
 async def test_while_writing_letters_are_letters_and_after_esc_they_are_commands(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
+        await to_chat(pilot)
         await typed(pilot, "q1 pqn")
-        assert _screen(pilot).prompt.value == "q1 pqn"
+        assert chat_screen(pilot).prompt.value == "q1 pqn"
         assert "persona" not in shown(pilot).splitlines()[-1]
         assert "p persona" in (await pressed(pilot, "escape")).splitlines()[-1]
         await pilot.press("2")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
         await pilot.press("5")
         await until(pilot, lambda: pilot.app.current_mode == "chat")
-        assert _screen(pilot).prompt.value == "q1 pqn"
+        assert chat_screen(pilot).prompt.value == "q1 pqn"
 
 
 async def test_an_answer_goes_on_while_one_looks_elsewhere(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
-        await _to_chat(pilot)
-        await _ask(pilot, "Hello")
+        await to_chat(pilot)
+        await ask(pilot, "Hello")
         pilot.app.switch_mode("jobs")
         await settled(pilot)
         tui_lab.answer_chat(("While you were away.",))
@@ -368,17 +379,19 @@ async def test_an_answer_goes_on_while_one_looks_elsewhere(data: Path) -> None:
 
 
 def test_a_conversation_is_told_to_the_model_without_what_was_never_answered() -> None:
-    conversation = Conversation("unified")
+    conversation = Conversation("s", "maya")
     for question, text, state in (
         ("a", "A", "SUCCEEDED"),
         ("b", "", "FAILED"),
         ("c", "C…", "CANCELLED"),
         ("d", "", "READY"),
     ):
-        conversation.exchanges.append(Exchange(question, text=text, state=state))
-    said = [message["content"] for message in conversation.messages()]
-    assert said == ["a", "A", "c", "C…", "d"]
-    assert [exchange.question for exchange in conversation.writing] == ["d"]
+        answers = {"unified": Answer(text=text, state=state)} | ({"base": Answer()} if question == "d" else {})
+        conversation.rounds.append(Round([{"role": "user", "content": question}], {}, answers))
+    last = conversation.rounds[-1]
+    assert [message["content"] for message in conversation.messages("unified", last)] == ["a", "A", "c", "C…", "d"]
+    assert [message["content"] for message in conversation.messages("base", last)] == ["d"]
+    assert conversation.writing == list(last.answers.values())
 
 
 def test_a_context_is_read_as_it_is_written() -> None:
@@ -387,9 +400,3 @@ def test_a_context_is_read_as_it_is_written() -> None:
     assert parsed(" ") == {}
     with pytest.raises(LabError, match="'rainy' is not key=value"):
         parsed("weather=sunny, rainy")
-
-
-def _screen(pilot: Pilot[None]) -> ChatScreen:
-    screen = pilot.app.screen
-    assert isinstance(screen, ChatScreen)
-    return screen

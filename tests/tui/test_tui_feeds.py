@@ -160,8 +160,11 @@ def test_the_turns_of_a_persona_put_the_method_beside_unified(data: Path) -> Non
 
 def test_one_can_chat_with_the_methods_that_are_trained(data: Path) -> None:
     tui_lab.busy(data)
-    view = chat.read(queries.get_study())
+    feed = chat.ChatFeed()
+    view = feed.read(queries.get_study())
     assert [one.method for one in view.ready] == ["base", "unified"]
     assert view.people[0].name == "Maya"
     assert view.people[0].context["weather"] == "rainy"
-    assert chat.read(None).people == ()
+    assert view.known["weather"] == ("rainy",)
+    assert feed.read(queries.get_study()).people is view.people, "read once"
+    assert feed.read(None).people == ()

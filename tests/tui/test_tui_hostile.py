@@ -61,7 +61,7 @@ async def test_jobs_and_results_show_it_as_text(data: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", POISON)
-async def test_a_chat_shows_it_as_text(data: Path, kind: str) -> None:
+async def test_a_chat_shows_it_as_text(artifacts: Path, data: Path, kind: str) -> None:
     evil = POISON[kind]
     tui_lab.done(data)
     poison(evil)
@@ -78,19 +78,24 @@ async def test_a_chat_shows_it_as_text(data: Path, kind: str) -> None:
             tui_lab.answer_chat((evil, "an answer ", evil))
         await until(pilot, lambda: "an answer" in shown(pilot) or kind == "shapes")
         check(pilot)
-        await pilot.press("escape", "escape")
-        for key in ("p", "m", "c", "s"):
+        await pilot.press("escape", "escape", "S")
+        await until(pilot, lambda: list((artifacts / "chats").glob("*/*.json")) != [])
+        for key in ("p", "s", "O"):
             await pilot.press(key)
             await picking(pilot)
             check(pilot)
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
-        await pilot.press("e")
-        await pilot.pause()
-        check(pilot)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, ChatScreen)
+        for key in ("m", "e", "v"):
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(pilot.app.screen, ChatScreen))
+            await pilot.pause(0.1)
+            check(pilot)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        for key in ("d", "c", "1", "b", "g"):
+            await pressed(pilot, key)
+            check(pilot)
 
 
 async def test_rows_that_cannot_be_read_cost_a_sentence(data: Path) -> None:
