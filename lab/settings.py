@@ -92,6 +92,15 @@ class Settings(BaseSettings):
         le=36500,
         description="`lab clean` takes chat answers, and the rows of workers that are gone, when they are this old.",
     )
+    theme: str = Field(
+        "",
+        description="Colours of the screen: lab, lab-light, high-contrast, colour-blind, ansi, or one of Textual's; "
+        "empty: those chosen last.",
+    )
+    keys: dict[str, str] = Field(
+        default_factory=dict,
+        description='Other keys for the screen, as a table [keys] of binding ids: "jobs.cancel" = "x"; ? shows them.',
+    )
 
     @classmethod
     def settings_customise_sources(

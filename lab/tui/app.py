@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +17,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from lab.errors import LabError
+from lab.tui import themes
+from lab.tui.clipboard import osc52
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.help import HelpScreen
 from lab.tui.tabs import TABS, screens
@@ -45,7 +48,14 @@ class LabApp(App[None]):
         Binding("q", "quit", "quit", id="quit"),
     ]
 
-    def __init__(self, *, low_bandwidth: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *,
+        low_bandwidth: bool = False,
+        theme: str = THEMES[0].name,
+        keys: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         super().__init__()
         self.now = now
         self.low_bandwidth = low_bandwidth
@@ -58,9 +68,10 @@ class LabApp(App[None]):
         self._reading: set[LabScreen[object]] = set()
         self._again: set[LabScreen[object]] = set()  # poked while they were read for
         self._feed: StatusFeed | None = None
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = THEMES[0].name
+        for known in THEMES:
+            self.register_theme(known)
+        self.theme = theme
+        self.set_keymap(keys or {})
         self.animation_level = "none"
 
     def on_mount(self) -> None:
@@ -143,14 +154,29 @@ class LabApp(App[None]):
         self.push_screen(HelpScreen())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette: all that keys do on the screen below it, and the colours."""
-        for node in (screen, self):
-            for binding in node.BINDINGS:
-                if isinstance(binding, Binding) and node.check_action(binding.action.partition("(")[0], ()):
-                    key = next(iter(Binding.make_bindings([binding])))
-                    action = partial(self.run_action, binding.action, node)
-                    yield SystemCommand(binding.description, f"key {self.get_key_display(key)}", action)
+        """The command palette: all that keys do on the screen below it and where its focus is, and the colours."""
+        for active in {one.binding.id: one for one in screen.active_bindings.values()}.values():
+            binding = active.binding
+            if binding.id and binding.description and active.enabled:
+                action = partial(self.run_action, binding.action, active.node)
+                yield SystemCommand(binding.description, f"key {self.get_key_display(binding)}", action)
         yield SystemCommand("theme", "other colours", self.action_change_theme)
+
+    @work
+    async def action_change_theme(self) -> None:
+        """Choose the colours, from now on."""
+        from lab.tui.screens.theme_choice import pick_theme
+
+        if chosen := await pick_theme(self):
+            self.theme = chosen
+            themes.remember(chosen)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Into the clipboard of whoever sits at the terminal, also through tmux and GNU screen."""
+        sequence = osc52(text, os.environ)
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     def action_help_quit(self) -> None:
         """Ctrl+C leaves too: jobs go on."""
@@ -158,12 +184,15 @@ class LabApp(App[None]):
 
 
 def run(low_bandwidth: bool = False, no_mouse: bool = False) -> None:
-    """Open the lab in this terminal until the user leaves.
+    """Open the lab in this terminal until the user leaves; with `no_mouse`, the mouse is left to the terminal.
 
-    Args:
-        low_bandwidth: read and paint once a second, for slow lines.
-        no_mouse: leave the mouse to the terminal.
+    Raises:
+        LabError: the settings name a theme or keys that do not exist.
     """
+    from lab.settings import load_settings
+    from lab.tui.keys import keymap
+
     # Reading goes on in threads: a key then waits for the interpreter at most so long, not the usual 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    LabApp(low_bandwidth=low_bandwidth).run(mouse=not no_mouse)
+    keys = keymap(load_settings().keys)
+    LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys).run(mouse=not no_mouse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -36,14 +37,20 @@ class HelpScreen(ModalScreen[None]):
         keys.show(lambda _: lines)
 
     def _keys(self) -> list[Line]:
+        """Those of the screen below and of what has its focus, then those that work everywhere."""
         below = self.app.screen_stack[-2]
-        keys: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, list[str]]] = {"this screen": {}, "everywhere": {}}
         for active in below.active_bindings.values():
-            if active.binding.id and active.binding.description:
-                shown = self.app.get_key_display(active.binding)
-                known = keys.setdefault(active.binding.description, [])
+            binding = active.binding
+            if binding.id and binding.description:
+                group = groups["everywhere" if active.node is self.app else "this screen"]
+                known, shown = group.setdefault(binding.description, []), self.app.get_key_display(binding)
                 known += [shown] if shown not in known else []
-        return [
-            ((fit("  " + " ".join(shown), _KEY_CELLS), "accent"), (description, ""))
-            for description, shown in keys.items()
-        ]
+        return [line for title, keys in groups.items() if keys for line in _group(title, keys)][:-1]
+
+
+def _group(title: str, keys: Mapping[str, Sequence[str]]) -> Iterator[Line]:
+    yield ((f"  {title}", "head"),)
+    for description, shown in keys.items():
+        yield ((fit("  " + " ".join(shown), _KEY_CELLS), "accent"), (description, ""))
+    yield ()

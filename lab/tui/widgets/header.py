@@ -103,15 +103,15 @@ def _gpu(gpu: dict[str, float | str | None]) -> Span:
 
 
 def _esc(*, typing: bool) -> Line:
-    return (("esc ", "faint"),) if typing else ()
+    return (("esc ", "dim"),) if typing else ()
 
 
 def _tabs(here: str, cells: int) -> list[tuple[str, Line]]:
     """Each tab with what stands for it, then the key of the help."""
     shown: list[tuple[str, Line]] = []
     for tab in TABS:
-        key: Span = (f"{tab.key} ", "accent" if tab.name == here else "faint")
+        key: Span = (f"{tab.key} ", "accent" if tab.name == here else "dim")
         named = cells >= _ALL_TITLES or tab.name == here
         title: Line = ((tab.title, "accent" if tab.name == here else "dim"), ("  ", "")) if named else ()
         shown.append((tab.name, (key, *title)))
-    return [*shown, ("", (("? ", "faint"),))]
+    return [*shown, ("", (("? ", "dim"),))]
