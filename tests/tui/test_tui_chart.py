@@ -66,7 +66,7 @@ def test_an_exponential_is_a_straight_line_on_a_logarithmic_axis() -> None:
     steps = {second - first for first, second in pairwise(columns)}
     assert steps <= {2, 3, 4}
     labels = {row[:6].strip(): number for number, row in enumerate(rows[:-1])}
-    assert [labels[power] for power in ("1", "0.1", "0.01", "0.001", "0.0001")] == [0, 5, 10, 14, 19]
+    assert [labels[power] for power in ("1", "0.1", "0.01", "0.001", "0.0001")] == [0, 5, 9, 14, 19]
 
 
 def _text_in(frame: Frame, points: list[tuple[float, float]], cells: int = 60, rows: int = 12) -> list[str]:

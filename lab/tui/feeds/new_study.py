@@ -133,7 +133,9 @@ def path_of(text: str) -> Path:
     """Where a study file is kept: under the study's name, or under `study` where it has none that will do."""
     name = content(text).get("name")
     stem = name if isinstance(name, str) and NAME.fullmatch(name.replace("+", "-")) else "study"
-    return load_settings().artifacts / "studies" / f"{stem}.toml"
+    path = load_settings().artifacts / "studies" / f"{stem}.toml"
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path  # as one would type it
 
 
 def said_in(text: str, path: Path) -> dict[str, Any]:
