@@ -9,7 +9,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, func, select
 
 from lab.db.engine import reading_at_once
-from lab.db.queries import part_of
+from lab.db.queries import part_of, split_of, titled
 from lab.db.tables import Job, JobParent, State, StudyJob
 from lab.errors import LabError
 
@@ -29,10 +29,12 @@ class Relative:
     studies: int  # that it serves
     part: str = ""  # "1/2": the first of two shards
 
+    split: str = ""  # that it is evaluated on
+
     @property
-    def whose(self) -> str:
-        """The method, and which part of its work this is."""
-        return f"{self.method} {self.part}".rstrip()
+    def title(self) -> str:
+        """`hybrid/val 1/2`, as in the table of jobs."""
+        return titled(self.method, self.split, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ def _relatives(session: Session, jobs: Iterable[int]) -> dict[int, Relative]:
         studies = dict(session.exec(serves.group_by(col(StudyJob.job))).all())
         wanted = columns_of(*_SHORT).where(col(Job.id).in_(some))
         for job, kind, method, state, progress, spec in session.execute(wanted):
-            found[job] = Relative(job, kind, method, state, progress, studies.get(job, 0), part_of(spec))
+            found[job] = Relative(
+                job, kind, method, state, progress, studies.get(job, 0), part_of(spec), split_of(spec)
+            )
     return found
 
 

@@ -57,11 +57,22 @@ class JobRow:
     finished_at: datetime | None
     studies: tuple[str, ...] = ()  # by name
     part: str = ""  # "1/2": the first of two shards; "": a whole job
+    split: str = ""  # that it is evaluated on
 
     @property
     def whose(self) -> str:
         """The method, and which part of its work this is."""
         return f"{self.method} {self.part}".rstrip()
+
+    @property
+    def title(self) -> str:
+        """`hybrid/val 1/2`: that, and the split that it is evaluated on."""
+        return titled(self.method, self.split, self.part)
+
+
+def titled(method: str, split: str, part: str) -> str:
+    """The method, the split that it is evaluated on, and which part of its work this is."""
+    return f"{method}{'/' if split else ''}{split} {part}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +141,17 @@ class Reply:
 # ---------------------------------------------------------------- jobs
 
 
-_NAMES = tuple(name for name in JobRow.__dataclass_fields__ if name not in ("waits_for", "studies", "part"))
+_NAMES = tuple(name for name in JobRow.__dataclass_fields__ if name not in ("waits_for", "studies", "part", "split"))
 # Columns, not rows of the mapper: of ten thousand jobs these are made in half the time.
 _COLUMNS = (*(getattr(Job, name) for name in _NAMES), Job.spec)
 
 
 def _row(columns: Sequence[Any], waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
     fields = dict(zip(_NAMES, columns, strict=False))
-    return JobRow(**fields, waits_for=tuple(waits_for), studies=tuple(studies), part=part_of(columns[-1]))
+    spec = columns[-1]
+    return JobRow(
+        **fields, waits_for=tuple(waits_for), studies=tuple(studies), part=part_of(spec), split=split_of(spec)
+    )
 
 
 def part_of(spec: dict[str, Any]) -> str:
@@ -146,6 +160,12 @@ def part_of(spec: dict[str, Any]) -> str:
         case [int(number), int(n)]:
             return f"{number + 1}/{n}"
     return ""
+
+
+def split_of(spec: dict[str, Any]) -> str:
+    """`val`, `test`; nothing for a job that evaluates nothing."""
+    split = spec.get("split")
+    return split if isinstance(split, str) else ""
 
 
 def _studies_of(session: Session, job: int | None = None) -> dict[int, list[str]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text, update
-from textual.widgets import Input
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import jobs, queries
@@ -19,6 +18,7 @@ from lab.tui.screens.job import JobScreen
 from lab.tui.screens.jobs import JobsScreen
 from lab.tui.screens.log import LogScreen
 from lab.tui.text import fit_line
+from lab.tui.widgets.filter_line import FilterLine
 from lab.tui.widgets.job_detail import curve_title
 from lab.tui.widgets.log import Log
 
@@ -75,15 +75,15 @@ async def test_what_a_worker_writes_appears_by_itself(data: Path) -> None:
         assert "1m40s" in _line(shown(pilot), "RUNNING")
 
 
-async def test_g_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:
+async def test_v_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
         assert "mean over groups" in shown(pilot)
-        await pilot.press("g")
+        await pilot.press("v")
         assert " maya" in await until(pilot, lambda: "━ val" not in shown(pilot))
-        assert " otto" in _line(await pressed(pilot, "g"), "━ train")
-        assert "mean over groups" in await pressed(pilot, "g")
-        assert " otto" in _line(await pressed(pilot, "G"), "━ train")
+        assert " otto" in _line(await pressed(pilot, "v"), "━ train")
+        assert "mean over groups" in await pressed(pilot, "v")
+        assert " otto" in _line(await pressed(pilot, "V"), "━ train")
 
 
 async def test_a_running_job_is_cancelled_only_after_a_question(data: Path) -> None:
@@ -165,13 +165,13 @@ async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> Non
         assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
         screen = await pressed(pilot, "enter")
         assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
-        assert "only /hybrid blocked  2 of 12 jobs  esc shows all" in screen
+        assert "only hybrid blocked  2 of 12 jobs  esc shows all" in screen
         await pilot.press("slash")
         await typed(pilot, "x")
         assert "no job is left by these filters" in await pressed(pilot, "enter")
         await pressed(pilot, "escape")
         assert len(_jobs_screen(pilot).table.rows) == 12
-        assert not pilot.app.screen.query_one("#filter", Input).display
+        assert not pilot.app.screen.query_one(FilterLine).display
 
 
 async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) -> None:
@@ -208,7 +208,7 @@ async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> 
         assert "jobs 8, 9 wait for it" in screen
         assert "━ train 0.4" in screen
         assert "checkpoint 186" in screen
-        await pilot.press("g")
+        await pilot.press("v")
         await until(pilot, lambda: " maya" in _line(shown(pilot), "━ train"))
         await pilot.press("l")
         await settled(pilot)
@@ -224,7 +224,7 @@ async def test_the_page_of_a_failed_job_says_why(data: Path) -> None:
         await pilot.press("e", "enter")
         await settled(pilot)
         screen = shown(pilot)
-        assert "2 evaluate base  FAILED" in screen
+        assert "2 evaluate base/val  FAILED" in screen
         assert screen.count("lower batch_size, or groups in flight") == 1
         assert "  out of memory" in screen
         assert "stands on job 1" in screen

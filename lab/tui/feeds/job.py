@@ -23,6 +23,7 @@ class JobView:
     train: Points
     val: Points
     group: str  # whose curves they are; "": the mean over groups
+    why: tuple[str, ...] = ()  # it waits, the nearest reason first
 
     @property
     def has_curve(self) -> bool:

@@ -18,7 +18,8 @@ from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.log import Log
 
 if TYPE_CHECKING:
-    from lab.tui.feeds.job import JobFeed, JobView
+    from lab.tui.feeds.job import JobView
+    from lab.tui.feeds.jobs import JobsFeed
 
 
 class JobScreen(CurveScreen["JobView"]):
@@ -29,15 +30,16 @@ class JobScreen(CurveScreen["JobView"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "back", key_display="esc", id="job.back"),
         Binding("l", "log", "log alone", id="jobs.log"),
-        Binding("g", "group(1)", "next curve", id="jobs.group"),
-        Binding("G", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
+        Binding("g", "lineage", "lineage", id="jobs.lineage"),
+        Binding("v", "group(1)", "next curve", id="jobs.group"),
+        Binding("V", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
     ]
 
     def __init__(self, job: int, group: str) -> None:
         super().__init__()
         self._job = job
         self.group = group
-        self._feed: JobFeed | None = None
+        self._feed: JobsFeed | None = None
 
     def body(self) -> ComposeResult:
         """What the job is, then its curve beside its log."""
@@ -59,23 +61,29 @@ class JobScreen(CurveScreen["JobView"]):
         return partial(self._read, self._job, self.group)
 
     def _read(self, job: int, group: str) -> JobView:
-        from lab.tui.feeds.job import JobFeed
+        from lab.tui.feeds.jobs import JobsFeed
 
         if self._feed is None:
-            self._feed = JobFeed(chart_seconds=self.lab.chart_seconds)
-        return self._feed.read(job, group)
+            self._feed = JobsFeed(chart_seconds=self.lab.chart_seconds)
+        return self._feed.page(job, group, self.lab.status)
 
     def tell(self, view: JobView) -> None:
         """Show what was read."""
         detail = view.detail
         job = detail.row
-        title = f" {job.id} {job.kind} {one_line(job.whose)}  {job.state}  "
+        title = f" {job.id} {job.kind} {one_line(job.title)}  {job.state}  "
         self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         panel = self.query_one("#about", Lines)
-        panel.styles.height = len(about(detail, panel.cells))
-        panel.show(lambda cells: about(detail, cells))
+        panel.styles.height = len(about(detail, panel.cells, view.why))
+        panel.show(lambda cells: about(detail, cells, view.why))
         self.query_one(JobDetailPane).tell(view)
 
     def action_log(self) -> None:
         """The log alone, as high as the terminal."""
         self.app.push_screen(LogScreen(self._job))
+
+    def action_lineage(self) -> None:
+        """The tree that the job stands in."""
+        from lab.tui.screens.lineage import LineageScreen  # which leads here, too
+
+        self.app.push_screen(LineageScreen(self._job))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from lab.safe import one_line
-from lab.tui.screens.curves import CurveScreen
+from lab.tui.filter import Narrowing, values
 from lab.tui.screens.job import JobScreen
+from lab.tui.screens.jobs_acts import JobActs
+from lab.tui.screens.lineage import LineageScreen
 from lab.tui.screens.log import LogScreen
-from lab.tui.text import Line, fit_line, wrap_spans
+from lab.tui.text import Line, Span, fit_line, wrap_spans
+from lab.tui.widgets.filter_line import FilterLine
 from lab.tui.widgets.job_detail import JobDetailPane
-from lab.tui.widgets.jobs_table import JobsTable, arranged, queue_places
+from lab.tui.widgets.jobs_table import FIELDS, JobsTable
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.table import Table
 
@@ -26,34 +29,30 @@ if TYPE_CHECKING:
     from lab.tui.feeds.jobs import JobsFeed, JobsView
 
 
-class JobsScreen(CurveScreen["JobsView"]):
+class JobsScreen(JobActs["JobsView"]):
     """The queue as a table, and one job of it in detail."""
 
     TAB = "jobs"
     CSS_PATH = "jobs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "cancel", "cancel", id="jobs.cancel"),
-        Binding("r", "retry", "retry", id="jobs.retry"),
-        Binding("plus,equals_sign", "shift(1)", "priority up", show=False, id="jobs.raise"),
-        Binding("minus", "shift(-1)", "priority down", show=False, id="jobs.lower"),
-        Binding("l", "log", "log", id="jobs.log"),
+        *JobActs.BINDINGS,  # the palette reads those of this class alone
         Binding("slash", "filter", "filter", key_display="/", id="jobs.filter"),
-        Binding("p", "priority", "priority", id="jobs.priority"),
+        Binding("l", "log", "log", id="jobs.log"),
+        Binding("g", "lineage", "lineage", id="jobs.lineage"),
         Binding("e", "next_failed", "next failed", id="jobs.next_failed"),
-        Binding("g", "group(1)", "next curve", id="jobs.group"),
-        Binding("G", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
+        Binding("v", "group(1)", "next curve", id="jobs.group"),
+        Binding("V", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
         Binding("f", "only_study", "only this study", id="jobs.only_study"),
         Binding("s", "study", "study", id="study"),
-        Binding("escape", "clear", "show all", show=False, id="jobs.clear"),
+        Binding("escape", "clear", "unmark, show all", show=False, id="jobs.clear"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._feed: JobsFeed | None = None
         self._view: JobsView | None = None
-        self._arranged_of: tuple[list[JobRow], str, str] = ([], "", "")
-        self._arranged: list[JobRow] = []
-        self._queue: dict[int, int] = {}
+        self._narrowing: Narrowing[JobRow] = Narrowing(FIELDS)
+        self._of_study: tuple[Sequence[JobRow], str, Sequence[JobRow]] = ((), "", ())  # all, study, its own
         self._only_study = False
 
     # ------------------------------------------------------------ what is shown
@@ -61,8 +60,7 @@ class JobsScreen(CurveScreen["JobsView"]):
     def body(self) -> ComposeResult:
         """Filters, table, and below it curve and log."""
         yield Lines(id="narrowed", classes="rule")
-        placeholder = "words of id, kind, method, state, device, error"
-        yield Input(placeholder=placeholder, id="filter", select_on_focus=False)
+        yield FilterLine(list(FIELDS), self._values)
         yield JobsTable(self.lab.now)
         yield Lines(id="empty")
         yield JobDetailPane(words=True)
@@ -85,12 +83,12 @@ class JobsScreen(CurveScreen["JobsView"]):
 
         if self._feed is None:
             self._feed = JobsFeed(chart_seconds=self.lab.chart_seconds)
-        return self._feed.read(job, group)
+        return self._feed.read(job, group, self.lab.status)
 
     @property
     def shown_job(self) -> int | None:
         """The job under the cursor."""
-        return self.table.row.id if self.table.row else None
+        return self.present.id if self.present else None
 
     def tell(self, view: JobsView) -> None:
         """Show what was read."""
@@ -110,22 +108,25 @@ class JobsScreen(CurveScreen["JobsView"]):
         view = self._view
         if view is None:
             return
-        study = self._study
-        of = (view.jobs, self._filter.value, study)
-        if self._arranged_of[0] is not of[0]:
-            self._queue = queue_places(view.jobs)
-        if self._arranged_of[0] is not of[0] or self._arranged_of[1:] != of[1:]:
-            self._arranged_of, self._arranged = of, arranged(*of)
-        self.table.tell(self._arranged, self._queue)  # the same rows still grow older
-        narrowed = self.query_one("#narrowed", Lines)
-        narrowed.display = self._only_study or bool(self._filter.value)
-        mark = _filters(study, self._filter.value, len(self._arranged), len(view.jobs))
-        narrowed.show(lambda cells: [fit_line(mark, cells)])
+        self._narrowing.type(self._filter.value)
+        rows = self._narrowing.kept(self._jobs_of_study(view.jobs))
+        self._filter.tell(self._narrowing.fault)
+        self.table.tell(rows, view.places)  # the same rows still grow older
         empty = self.query_one("#empty", Lines)
-        empty.display = not self.table.rows
-        self.table.display = bool(self.table.rows)
+        empty.display = not rows
+        self.table.display = bool(rows)
         message = _NO_JOBS if not view.jobs else ((" no job is left by these filters", "dim"),)
         empty.show(lambda cells: [(), *wrap_spans(message, cells - 2)])
+        self._mark()
+
+    def _jobs_of_study(self, jobs: Sequence[JobRow]) -> Sequence[JobRow]:
+        """The jobs, or with `f` those of the study at the top; the same sequence again while nothing is new."""
+        study = self._study
+        if not study:
+            return jobs
+        if self._of_study[0] is not jobs or self._of_study[1] != study:
+            self._of_study = (jobs, study, [job for job in jobs if study in job.studies])
+        return self._of_study[2]
 
     @property
     def _study(self) -> str:
@@ -133,40 +134,65 @@ class JobsScreen(CurveScreen["JobsView"]):
         status = self.lab.status
         return status.study.name if self._only_study and status and status.study else ""
 
+    @on(Table.Marked, "#jobs")
+    def _mark(self) -> None:
+        """Say what is marked and what is left out, for as long as it is."""
+        words = self._filter.value.strip() if self._narrowing.narrows else ""
+        marked = len(self.marked)
+        line = self.query_one("#narrowed", Lines)
+        line.display = bool(self._only_study or words or marked)
+        total = len(self._view.jobs) if self._view else 0
+        mark = _mark_line(marked, self._study, words, len(self.table.rows), total)
+        line.show(lambda cells: [fit_line(mark, cells)])
+
     @on(Table.Moved, "#jobs")
     def show_other_job(self) -> None:
         """Another job is under the cursor."""
         self.forget_groups()
         self.lab.poke()
 
-    # ------------------------------------------------------------ filter
+    # ------------------------------------------------------------ filter and marks
 
     @property
-    def _filter(self) -> Input:
-        return self.query_one("#filter", Input)
+    def _filter(self) -> FilterLine:
+        return self.query_one(FilterLine)
+
+    def _values(self, field: str) -> Counter[str]:
+        return values(self._view.jobs if self._view else (), FIELDS[field])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who types a filter need not be told how to begin."""
+        if action == "filter" and self.is_mounted and self._filter.display:
+            return False
+        return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
-        """Type words to see only jobs that have them all."""
-        self._filter.display = True
-        self._filter.focus()
+        """Type to see only some of the jobs."""
+        self._filter.open()
 
     def action_clear(self) -> None:
-        """Show all jobs again."""
+        """First unmark all; then show all jobs again."""
+        if self.table.marks:
+            self.table.unmark()
+        else:
+            self.show_all()
+
+    @on(FilterLine.Left)
+    def show_all(self) -> None:
+        """No filter, every job."""
         self._only_study = False
-        self._filter.value = ""
-        self._filter.display = False
+        self._filter.clear()
         self._fill()
         self.table.focus()
 
-    @on(Input.Changed, "#filter")
+    @on(FilterLine.Typed)
     def narrow(self) -> None:
         """Filter while typing."""
         self._fill()
 
-    @on(Input.Submitted, "#filter")
+    @on(FilterLine.Kept)
     def keep_filter(self) -> None:
         """Back to the table, filter in force."""
-        self._filter.display = False
         self.table.focus()
 
     def action_only_study(self) -> None:
@@ -174,51 +200,25 @@ class JobsScreen(CurveScreen["JobsView"]):
         self._only_study = not self._only_study
         self._fill()
 
-    # ------------------------------------------------------------ what keys do to a job
+    # ------------------------------------------------------------ what keys do to jobs
 
-    def action_cancel(self) -> None:
-        """Cancel the job; a running one after a question."""
-        job = self.table.row
-        if job is None:
-            return
-        if job.state != "RUNNING":
-            self._do("cancel", job)
-            return
-        self.bar.ask(
-            f"Cancel job {job.id} {job.kind} {job.whose}, {job.progress:.0%} done?",
-            {"y": partial(self._do, "cancel", job)},
-            "y cancel it · any other key: go on",
-        )
+    @property
+    def marked(self) -> Sequence[JobRow]:
+        """The jobs that are marked, in sight or not."""
+        marks = self.table.marks
+        return [job for job in self._view.jobs if job.id in marks] if self._view and marks else []
 
-    def action_retry(self) -> None:
-        """Try a broken job again."""
-        if self.table.row is not None:
-            self._do("retry", self.table.row)
+    @property
+    def present(self) -> JobRow | None:
+        """The job under the cursor."""
+        return self.table.row
 
-    def action_priority(self) -> None:
-        """Say how to raise and lower."""
-        job = self.table.row
-        if job is not None:
-            shifts = {
-                key: partial(self.action_shift, by) for key, by in (("plus", 1), ("equals_sign", 1), ("minus", -1))
-            }
-            self.bar.ask(f"Priority of job {job.id} is {job.priority:+}", shifts, "+ raise · − lower")
-
-    def action_shift(self, by: int) -> None:
-        """Raise or lower the job's priority."""
-        if self.table.row is not None:
-            self._do("prioritise", self.table.row, by)
-
-    def _do(self, what: str, job: JobRow, *arguments: int) -> None:
-        def action() -> str:
-            from lab.tui import acts
-
-            said: str = getattr(acts, what)(job, *arguments)
-            if self._feed is not None:
-                self._feed.hurry()
-            return said
-
-        self.act(action)
+    def done(self, *, unmark: bool) -> None:
+        """Something was done to jobs."""
+        if self._feed is not None:
+            self._feed.hurry()
+        if unmark:
+            self.table.unmark()
 
     # ------------------------------------------------------------ detail
 
@@ -233,14 +233,19 @@ class JobsScreen(CurveScreen["JobsView"]):
 
     def action_log(self) -> None:
         """The whole log of the job."""
-        if self.table.row is not None:
-            self.app.push_screen(LogScreen(self.table.row.id))
+        if self.present is not None:
+            self.app.push_screen(LogScreen(self.present.id))
+
+    def action_lineage(self) -> None:
+        """The tree that the job stands in."""
+        if self.present is not None:
+            self.app.push_screen(LineageScreen(self.present.id))
 
     @on(Table.Chosen, "#jobs")
     def open_job(self) -> None:
         """Enter opens the job's page."""
-        if self.table.row is not None:
-            self.app.push_screen(JobScreen(self.table.row.id, self.group))
+        if self.present is not None:
+            self.app.push_screen(JobScreen(self.present.id, self.group))
 
 
 _NO_JOBS: Line = (
@@ -251,14 +256,15 @@ _NO_JOBS: Line = (
 )
 
 
-def _filters(study: str, words: str, left: int, jobs: int) -> Line:
-    """The mark that stays for as long as not all jobs are shown."""
+def _mark_line(marked: int, study: str, words: str, left: int, jobs: int) -> Line:
+    """The line that stays for as long as jobs are marked, or not all are shown."""
+    line: list[Span] = []
+    if marked:
+        line += [(f" ● {marked:,} marked", "accent"), ("  c r p act on them  ", "dim"), ("esc", "accent")]
+        line += [(" unmarks ", "dim")]
     said = [f"study {one_line(study)}"] if study else []
-    said += [f"/{one_line(words)}"] if words else []
-    return (
-        (" only ", "warn"),
-        (" ".join(said), "strong"),
-        (f"  {left} of {jobs} jobs  ", "dim"),
-        ("esc", "accent"),
-        (" shows all", "dim"),
-    )
+    said += [one_line(words)] if words else []
+    if said:
+        line += [(" only ", "warn"), (" ".join(said), "strong"), (f"  {left:,} of {jobs:,} jobs", "dim")]
+        line += [] if marked else [("  esc", "accent"), (" shows all", "dim")]
+    return tuple(line)

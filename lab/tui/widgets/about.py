@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lab.safe import one_line
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 _LONGEST_VALUE = 40  # longer values are digests and paths
 _BAR_CELLS = 10
+_NAMED = 12  # jobs; of more the others are counted, and `g` shows them
 _LAST = ("shares", "dtype", "max_new_tokens", "max_length", "weight_decay", "max_grad_norm", "warmup_ratio")
 
 
-def about(detail: JobDetail, cells: int) -> list[Line]:
-    """Everything worth knowing about a job beside its curve and its log."""
+def about(detail: JobDetail, cells: int, why: Sequence[str] = ()) -> list[Line]:
+    """Everything worth knowing about a job beside its curve and its log; `why` it waits."""
     job = detail.row
     lines: list[Line] = []
     if job.error:
         lines += wrap_spans([(job.error, "bad")], cells)
     if job.note:
         lines += wrap_spans([(job.note, "accent")], cells)
-    if job.waits_for:
-        lines += wrap_spans([(f"waits for {_ids(job.waits_for)}", "warn")], cells)
+    for line in why:
+        lines += wrap_spans([(line, "warn")], cells)
     lines += wrap_spans(facts(detail.spec), cells)
     lines += wrap_spans(list(_graph(detail)), cells)
     return [line for line in lines if line]
@@ -98,8 +99,6 @@ def _graph(detail: JobDetail) -> Iterator[Span]:
 
 
 def _jobs(jobs: tuple[int, ...]) -> str:
-    return f"job{'s' if len(jobs) > 1 else ''} {_ids(jobs)}"
-
-
-def _ids(jobs: tuple[int, ...]) -> str:
-    return ", ".join(map(str, jobs))
+    more = len(jobs) - _NAMED
+    named = ", ".join(map(str, jobs[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+    return f"job{'s' if len(jobs) > 1 else ''} {named}"

@@ -67,10 +67,11 @@ class JobDetailPane(Horizontal):
         if drawn:
             chart.draw([Series("train", "accent", view.train), Series("val", "second", view.val)])
         else:
-            chart.show(lambda cells: about(detail, cells))
+            chart.show(lambda cells: about(detail, cells, view.why))
         facts_line = self.query_one("#facts", Lines)
         facts_line.display = drawn and self._words
-        facts_line.show(lambda cells: [fit_line(tuple(facts(detail.spec)), cells)])
+        below = ((view.why[0], "warn"),) if view.why else tuple(facts(detail.spec))
+        facts_line.show(lambda cells: [fit_line(below, cells)])
 
     def _title(self, which: str, line: Callable[[int], Line]) -> None:
         self.query_one(which, Lines).show(lambda cells: [fit_line(((" ", ""), *line(cells - 1)), cells)])
@@ -79,7 +80,7 @@ class JobDetailPane(Horizontal):
 def curve_title(view: JobView, cells: int) -> Line:
     """Which job, how low its losses are and whose they are; a long group's name is cut in its middle."""
     job = view.detail.row
-    name: Line = ((f"{job.id} {job.kind} {one_line(job.whose)}", "strong"),)
+    name: Line = ((f"{job.id} {job.kind} {one_line(job.title)}", "strong"),)
     losses = list(_losses(view))
     note: Line = ((one_line(job.note), "dim"),)
     if not losses:

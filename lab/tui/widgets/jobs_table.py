@@ -1,13 +1,13 @@
-"""The table of jobs: its columns, its order, its filter."""
+"""The table of jobs: its columns, and the fields that a filter looks in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lab.safe import one_line
-from lab.tui.format import age, aware, duration, loss, ordinal, progress_bar
+from lab.tui.format import age, duration, loss, ordinal, progress_bar
 from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Remark, Table
 
@@ -25,39 +25,37 @@ TONES = {
     "CANCELLED": "dim",
     "SKIPPED": "dim",
 }
-_ORDER = {"RUNNING": 0, "RETRY_WAIT": 1, "READY": 1, "BLOCKED": 2}
-_ENDED = 3
+
+FIELDS: Mapping[str, Callable[[JobRow], str]] = {
+    "id": lambda job: str(job.id),
+    "kind": lambda job: str(job.kind),
+    "method": lambda job: job.title,
+    "state": lambda job: str(job.state),
+    "study": lambda job: ", ".join(job.studies),
+    "device": lambda job: job.device or "",
+    "worker": lambda job: job.owner or "",
+    "error": lambda job: job.error or "",
+}
+"""What the filter looks in, and what it calls it."""
 
 
 class JobsTable(Table["JobRow"]):
     """Jobs: those that run first, then those that wait in the order they will be taken, then the ended."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self._queue: dict[int, int] = {}
+        self._places: Mapping[int, int] = {}
         super().__init__(
             _columns(now),
             key=lambda job: job.id,
-            remark=Remark(lambda job: remark(job, self._queue.get(job.id, 1)), first="progress", last="val"),
+            remark=Remark(lambda job: remark(job, self._places.get(job.id, 1)), first="progress", last="val"),
+            marking=True,
             id="jobs",
         )
 
-    def tell(self, rows: Sequence[JobRow], queue: dict[int, int]) -> None:
-        """Show these jobs; `queue` is the place of those that are READY."""
-        self._queue = queue
+    def tell(self, rows: Sequence[JobRow], places: Mapping[int, int]) -> None:
+        """Show these jobs; `places` are those of jobs that are READY."""
+        self._places = places
         self.fill(rows)
-
-
-def arranged(jobs: Iterable[JobRow], words: str, study: str = "") -> list[JobRow]:
-    """The jobs, of one study if named, that have every one of the words, in the order of the table."""
-    wanted = words.lower().split()
-    found = [job for job in jobs if not study or study in job.studies]
-    return sorted((job for job in found if all(word in _said(job) for word in wanted)), key=_place)
-
-
-def queue_places(jobs: Iterable[JobRow]) -> dict[int, int]:
-    """Job → its place among those that are READY: 1 for the one that is taken next."""
-    ready = sorted((job for job in jobs if job.state == "READY"), key=_place)
-    return {job.id: place for place, job in enumerate(ready, start=1)}
 
 
 def remark(job: JobRow, place: int) -> Line:
@@ -81,37 +79,28 @@ def _priority(job: JobRow) -> str:
     return f" · priority {job.priority:+}" if job.priority else ""
 
 
-def _place(job: JobRow) -> tuple[int, float, int]:
-    group = _ORDER.get(job.state, _ENDED)
-    if group < _ENDED:
-        return group, -job.priority, job.id
-    ended = aware(job.finished_at).timestamp() if job.finished_at else 0.0
-    return group, -ended, -job.id
-
-
-def _said(job: JobRow) -> str:
-    studies = " ".join(job.studies)
-    return f"{job.id} {job.kind} {job.whose} {job.state} {job.device} {job.owner} {job.error} {studies}".lower()
-
-
 def _columns(now: Callable[[], datetime]) -> list[Column[JobRow]]:
     def text(value: Callable[[JobRow], str], tone: str = "") -> Callable[[JobRow, int], Line]:
         return lambda job, _: ((value(job), tone),)
 
     return [
-        Column("id", 4, text(lambda job: str(job.id), "dim"), right=True, stays=True),
-        Column("kind", 8, text(lambda job: job.kind), stays=True),
-        Column("method", 12, text(lambda job: job.whose, "strong"), grows=True, stays=True),
-        Column("state", 10, _state),
-        Column("progress", 12, _progress),
-        Column("eta", 6, text(_eta), right=True, rank=1),
-        Column("device", 10, text(_device, "dim"), rank=6, grows=True),
-        Column("loss", 6, text(lambda job: loss(job.loss)), right=True, rank=2),
-        Column("val", 6, text(lambda job: loss(job.val_loss)), right=True),
-        Column("study", 12, text(lambda job: ", ".join(job.studies), "dim"), rank=8, grows=True),
-        Column("tries", 5, _tries, right=True, rank=7),
-        Column("age", 4, text(lambda job: age(job.created_at, now()), "dim"), right=True, rank=3),
+        Column("id", 4, text(lambda job: str(job.id), "dim"), right=True, stays=True, sort=lambda job: job.id),
+        Column("kind", 8, text(lambda job: job.kind), stays=True, sort=lambda job: job.kind),
+        Column("method", 12, text(_title, "strong"), grows=True, stays=True, sort=_title),
+        Column("state", 10, _state, sort=lambda job: str(job.state)),
+        Column("progress", 12, _progress, sort=lambda job: job.progress),
+        Column("eta", 6, text(_eta), right=True, rank=1, sort=_seconds),
+        Column("device", 10, text(_device, "dim"), rank=6, grows=True, sort=_device),
+        Column("loss", 6, text(lambda job: loss(job.loss)), right=True, rank=2, sort=lambda job: job.loss),
+        Column("val", 6, text(lambda job: loss(job.val_loss)), right=True, sort=lambda job: job.val_loss),
+        Column("study", 12, text(_studies, "dim"), rank=8, grows=True, sort=_studies),
+        Column("tries", 6, _tries, right=True, rank=7, sort=_begun),
+        Column("age", 4, text(lambda job: age(job.created_at, now()), "dim"), right=True, rank=3, sort=_born),
     ]  # fmt: skip
+
+
+def _title(job: JobRow) -> str:
+    return job.title
 
 
 def _state(job: JobRow, cells: int) -> Line:
@@ -126,7 +115,11 @@ def _progress(job: JobRow, cells: int) -> Line:
 
 
 def _eta(job: JobRow) -> str:
-    return duration(job.eta_seconds) if job.state == "RUNNING" else ""
+    return duration(_seconds(job))
+
+
+def _seconds(job: JobRow) -> float | None:
+    return job.eta_seconds if job.state == "RUNNING" else None
 
 
 def _device(job: JobRow) -> str:
@@ -134,6 +127,19 @@ def _device(job: JobRow) -> str:
     return f"{job.device or ''} {host}".strip()
 
 
+def _studies(job: JobRow) -> str:
+    return ", ".join(job.studies)
+
+
+def _begun(job: JobRow) -> int:
+    return job.tries + (job.state in ("RUNNING", "SUCCEEDED"))
+
+
 def _tries(job: JobRow, cells: int) -> Line:
     del cells
-    return ((f"{job.tries + (job.state in ('RUNNING', 'SUCCEEDED'))}", "warn" if job.tries else "dim"),)
+    return ((str(_begun(job)), "warn" if job.tries else "dim"),)
+
+
+def _born(job: JobRow) -> float:
+    """The youngest first, as the column counts."""
+    return -job.created_at.timestamp()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -13,50 +12,41 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from lab.tui.text import Line, Span, changes, clean, fit_line, width
+from lab.tui.text import Line, Span, changes, clean, fit_line
 from lab.tui.tones import CURSOR, CURSOR_IN_FOCUS, mixed
+from lab.tui.widgets.columns import (
+    GAP,
+    Column,
+    Plan,
+    Remark,
+    Row,
+    cell,
+    covered_by,
+    ordered,
+    plan_columns,
+    plan_pages,
+    said,
+)
 from lab.tui.widgets.lines import Lines
 
-Row = TypeVar("Row")
-GAP = "  "
+__all__ = ["GAP", "Column", "Remark", "Table", "plan_columns"]
 
-
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """One column: its title, its width in cells and what it says about a row.
-
-    Where the terminal is too narrow for all, columns of the highest `rank` go first; rank 0 goes never. What
-    has gone is on further pages, beside the columns that say which row it is (`stays`). A column that `grows`
-    shares what is left over.
-    """
-
-    title: str
-    cells: int
-    value: Callable[[Row, int], Line]  # of the row, in so many cells
-    right: bool = False
-    rank: int = 0
-    grows: bool = False
-    stays: bool = False
-
-
-@dataclass(frozen=True)
-class Remark(Generic[Row]):
-    """A sentence that takes the place of the cells from one column to another, for rows that have one."""
-
-    value: Callable[[Row], Line]  # empty: the row has none
-    first: str
-    last: str
-
-
-Plan = list[tuple[Column[Row], int]]
-"""Columns, with the width of each in cells."""
+_MARK, _UP, _DOWN = "●", "▴", "▾"
 
 
 class Table(Lines, Generic[Row], can_focus=True):
-    """Rows under a header, with a cursor that stays on its row when rows come and go."""
+    """Rows under a header, with a cursor that stays on its row when rows come and go.
+
+    Columns that can `sort` do so in place of the order that the rows come in. With `marking`, rows can be marked;
+    marks are by key, so they stay where rows move, or are out of sight for a while.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "open", id="table.open"),
+        Binding("space", "mark", "mark", key_display="space", id="table.mark"),
+        Binding("asterisk,a", "mark_all", "mark all", key_display="a *", show=False, id="table.mark_all"),
+        Binding("o", "sort(1)", "sort", id="table.sort"),
+        Binding("O", "reverse", "sort the other way", show=False, id="table.reverse"),
         Binding("right", "columns(1)", "more columns", id="table.columns"),
         Binding("left", "columns(-1)", "columns before", show=False, id="table.columns_back"),
         Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
@@ -67,8 +57,8 @@ class Table(Lines, Generic[Row], can_focus=True):
         Binding("end", "move(1000000000)", "last", show=False, id="table.last"),
     ]
 
-    class Moved(Message):
-        """The cursor is on another row."""
+    class Told(Message):
+        """Something happened to the table."""
 
         def __init__(self, table: Table[Any]) -> None:
             super().__init__()
@@ -79,8 +69,14 @@ class Table(Lines, Generic[Row], can_focus=True):
             """The table, for `on(Table.Moved, "#id")`."""
             return self.table
 
+    class Moved(Told):
+        """The cursor is on another row."""
+
     class Chosen(Moved):
         """Enter or a click on the row under the cursor."""
+
+    class Marked(Told):
+        """Rows were marked, or are no more."""
 
     def __init__(
         self,
@@ -88,13 +84,19 @@ class Table(Lines, Generic[Row], can_focus=True):
         key: Callable[[Row], Hashable],
         *,
         remark: Remark[Row] | None = None,
+        marking: bool = False,
         id: str | None = None,  # noqa: A002 (Textual's name for it)
     ) -> None:
         super().__init__(id=id)
         self._columns = columns
         self._key = key
         self._remark = remark
+        self._marking = marking
+        self._given: Sequence[Row] = ()  # in the order they came
         self._rows: Sequence[Row] = ()
+        self._sorted_by = ""  # title of a column; "": as they came
+        self._descending = False
+        self.marks: set[Hashable] = set()
         self._pages: list[Plan[Row]] = [[]]
         self._page = 0
         self._more = False  # columns to show on other pages
@@ -115,12 +117,21 @@ class Table(Lines, Generic[Row], can_focus=True):
 
     def fill(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor follows its row, or stays at its height if that row is gone."""
+        if rows is not self._given:
+            self._given = rows
+            self._put_in_order()
+        else:
+            self._lay_out()
+
+    def _put_in_order(self) -> None:
         before = self._key(self.row) if self.row is not None else None
-        if rows is not self._rows:
-            self._rows = rows
-            last = max(len(rows) - 1, 0)
-            places = (place for place, row in enumerate(rows) if self._key(row) == before)
-            self.cursor = next(places, min(self.cursor, last))
+        column = next((one for one in self._columns if one.title == self._sorted_by), None)
+        rows = self._given
+        if column is not None and column.sort is not None:
+            rows = ordered(rows, column.sort, descending=self._descending)
+        self._rows = rows
+        places = (place for place, row in enumerate(rows) if self._key(row) == before)
+        self.cursor = next(places, min(self.cursor, max(len(rows) - 1, 0)))
         self._lay_out()
         after = self._key(self.row) if self.row is not None else None
         if after != before:
@@ -145,7 +156,7 @@ class Table(Lines, Generic[Row], can_focus=True):
         cells = self.cells
         if not cells:
             return
-        pages = plan_pages(self._columns, cells)
+        pages = plan_pages(self._columns, cells - self._gutter)
         if len(pages) != len(self._pages):
             self._page = 0
         self._pages = pages
@@ -159,6 +170,11 @@ class Table(Lines, Generic[Row], can_focus=True):
             if y in self._painted:
                 for x, wide in changes(self._painted[y], self._at(y)):
                     self.refresh(Region(x, y, wide, 1))
+
+    @property
+    def _gutter(self) -> int:
+        """Cells for the mark before each row."""
+        return 1 if self._marking else 0
 
     @property
     def _plan(self) -> Plan[Row]:
@@ -180,26 +196,35 @@ class Table(Lines, Generic[Row], can_focus=True):
         return self._line(self._rows[place]) if place < len(self._rows) else ()
 
     def _header(self) -> Line:
+        """The titles: an arrow at the one that the rows are sorted by, and once how many are left out."""
         left_out = self._left_out
-        line: list[Span] = []
+        line: list[Span] = [(" " * self._gutter, "")]
         for column, cells in self._plan:
-            title = column.title.rjust(cells) if column.right else column.title.ljust(cells)
-            if left_out and not column.right and cells >= len(column.title) + len(left_out):
-                line += [(column.title, "head"), (left_out, "accent")]
-                title, left_out = title[len(column.title) + len(left_out) :], ""
-            line += [(title[:cells], "head"), (GAP, "")]
+            title, tone = self._heading(column)
+            text = title.rjust(cells) if column.right else title.ljust(cells)
+            if left_out and not column.right and cells >= len(title) + len(left_out):
+                line += [(title, tone), (left_out, "accent")]
+                text, left_out = text[len(title) + len(left_out) :], ""
+            line += [(text[:cells], tone), (GAP, "")]
         return tuple(line)
+
+    def _heading(self, column: Column[Row]) -> Span:
+        if column.title != self._sorted_by:
+            return column.title, "head"
+        arrow = _DOWN if self._descending else _UP
+        return f"{arrow}{column.title}" if column.right else f"{column.title}{arrow}", "accent"
 
     def _line(self, row: Row) -> Line:
         says = self._remark
-        remark = clean(_said(lambda: says.value(row))) if says else ()
-        line: list[tuple[str, str]] = []
-        titles = [column.title for column, _ in self._plan]
-        covered = _between(titles, self._columns, self._remark) if remark else set()
+        remark = clean(said(lambda: says.value(row))) if says else ()
+        line: list[Span] = []
+        if self._marking:
+            line += [(_MARK if self._key(row) in self.marks else " ", "accent")]
+        covered = covered_by(says, self._columns, self._plan) if says and remark else set()
         spent = False
         for column, cells in self._plan:
             if column.title not in covered:
-                line += [*_cell(column, row, cells), (GAP, "")]
+                line += [*cell(column, row, cells), (GAP, "")]
             elif not spent:
                 spent = True
                 room = sum(wide for other, wide in self._plan if other.title in covered)
@@ -250,9 +275,15 @@ class Table(Lines, Generic[Row], can_focus=True):
         self.action_move(pages * max(self.size.height - 2, 1))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There is only more to see where not all columns fit."""
+        """More columns where not all fit, marks where they mean something, an order where there is one to choose."""
         del parameters
-        return action != "columns" or self._more
+        if action == "columns":
+            return self._more
+        if action in ("mark", "mark_all"):
+            return self._marking and bool(self._rows)
+        if action in ("sort", "reverse"):
+            return bool(self._sortable) and bool(self._rows)
+        return True
 
     def action_columns(self, pages: int) -> None:
         """Show the columns that did not fit; after the last, the first again."""
@@ -264,74 +295,80 @@ class Table(Lines, Generic[Row], can_focus=True):
         if self.row is not None:
             self.post_message(self.Chosen(self))
 
+    # ------------------------------------------------------------ order
+
+    @property
+    def _sortable(self) -> list[str]:
+        return [column.title for column in self._columns if column.sort is not None]
+
+    def action_sort(self, by: int) -> None:
+        """Sort by the next column; after the last, the order that the rows come in."""
+        choices = ["", *self._sortable]
+        self.sort_by(choices[(choices.index(self._sorted_by) + by) % len(choices)])
+
+    def action_reverse(self) -> None:
+        """The same column, the other way."""
+        if self._sorted_by:
+            self.sort_by(self._sorted_by, descending=not self._descending)
+
+    def sort_by(self, title: str, *, descending: bool = False) -> None:
+        """Put the rows in the order of a column, which is brought in sight; "": in the order they come in."""
+        self._sorted_by, self._descending = title, descending
+        if title and title not in (column.title for column, _ in self._plan):
+            titles = [[column.title for column, _ in page] for page in self._pages]
+            self._page = next(number for number, page in enumerate(titles) if title in page)
+        self._put_in_order()
+        self.refresh()
+
+    def _clicked_title(self, x: int) -> None:
+        """First up, then down, then as the rows come."""
+        title = self._title_at(x - self._gutter)
+        if title not in self._sortable:
+            return
+        if title != self._sorted_by:
+            self.sort_by(title)
+        elif self._descending:
+            self.sort_by("")
+        else:
+            self.action_reverse()
+
+    def _title_at(self, x: int) -> str:
+        end = 0
+        for column, cells in self._plan:
+            end += cells + len(GAP)
+            if x < end:
+                return column.title
+        return ""
+
+    # ------------------------------------------------------------ marks
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go on to the next."""
+        if self.row is not None:
+            self.marks ^= {self._key(self.row)}
+            self._refresh_row(self.cursor)
+            self.action_move(1)
+            self.post_message(self.Marked(self))
+
+    def action_mark_all(self) -> None:
+        """Mark all rows that are here; where they all are, none of them."""
+        keys = {self._key(row) for row in self._rows}
+        self.marks = self.marks - keys if keys <= self.marks else self.marks | keys
+        self.refresh()
+        self.post_message(self.Marked(self))
+
+    def unmark(self) -> None:
+        """No row is marked any more."""
+        self.marks = set()
+        self.refresh()
+        self.post_message(self.Marked(self))
+
     def on_click(self, event: Click) -> None:
-        """Move the cursor to the row; a second click opens it."""
+        """Move the cursor to the row; a second click opens it. A click on a title sorts by its column."""
         place = self.scroll_offset.y + event.y - 1
-        if event.y > 0 and place < len(self._rows):
+        if event.y == 0:
+            self._clicked_title(event.x)
+        elif place < len(self._rows):
             self.action_move(place - self.cursor)
             if event.chain > 1:
                 self.action_choose()
-
-
-def plan_pages(columns: Sequence[Column[Row]], cells: int) -> list[Plan[Row]]:
-    """All columns: first those that fit in so many cells, then page by page those that do not."""
-    pages = [plan_columns(columns, cells)]
-    shown = [column for column, _ in pages[0]]
-    stays = [column for column in columns if column.stays]
-    left = [column for column in columns if column not in shown]
-    while left:
-        page = [left.pop(0)]
-        while left and _needed([*stays, *page, left[0]]) <= cells:
-            page.append(left.pop(0))
-        pages.append(plan_columns([*stays, *page], cells))
-    return pages
-
-
-def plan_columns(columns: Sequence[Column[Row]], cells: int) -> Plan[Row]:
-    """The columns that fit in so many cells, with the width of each."""
-    kept = list(columns)
-    while kept and _needed(kept) > cells:
-        weakest = max(kept, key=lambda column: column.rank)
-        if weakest.rank == 0:
-            break
-        kept.remove(weakest)
-    growing = [column for column in kept if column.grows]
-    spare = max(cells - _needed(kept), 0)
-    plan = []
-    for column in kept:
-        extra = 0
-        if column.grows:
-            extra = spare // len(growing)
-            spare -= extra
-            growing.pop()
-        plan.append((column, column.cells + extra))
-    return plan
-
-
-def _needed(columns: Sequence[Column[Row]]) -> int:
-    return sum(column.cells for column in columns) + len(GAP) * max(len(columns) - 1, 0)
-
-
-def _cell(column: Column[Row], row: Row, cells: int) -> Line:
-    value = clean(_said(lambda: column.value(row, cells)))
-    if column.right:
-        room = cells - width(value)
-        value = ((" " * room, ""), *value) if room > 0 else value
-    return fit_line(value, cells)
-
-
-def _said(value: Callable[[], Line]) -> Line:
-    """What a column says of a row; `?` where the row holds what no row should, such as a text for a number."""
-    try:
-        return value()
-    except Exception:
-        return (("?", "bad"),)
-
-
-def _between(titles: Sequence[str], columns: Sequence[Column[Row]], remark: Remark[Row] | None) -> set[str]:
-    """The titles shown from the remark's first column to its last."""
-    if remark is None:
-        return set()
-    order = [column.title for column in columns]
-    inside = order[order.index(remark.first) : order.index(remark.last) + 1]
-    return {title for title in titles if title in inside}
