@@ -75,6 +75,7 @@ def learn_start(
     meta: MetaConfig,
     *,
     on_event: Callable[[MetaEvent], None] = lambda _: None,
+    on_wave: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
     resume: Path | None = None,
@@ -83,12 +84,18 @@ def learn_start(
 
     A round is a pure function of the start, its number and the seed, so a run that goes on from `resume`, one of
     `checkpoint.states`, is as if it had never stopped; a state is written to `checkpoint` after each round. Raises
-    `Stopped` when `should_stop` says so.
+    `Stopped` when `should_stop` says so. A round may take minutes: `on_wave` hears of every wave in it.
     """
     kept = Checkpoint(checkpoint) if checkpoint else None
     with at_work(model, groups, lora, config) as waves:
         digest = f"{run_digest(model, groups, lora, config)} {asdict(meta)}"
-        learner = _Learner(waves, groups, config, meta, tokens_at_once(model))
+
+        def go_on() -> None:
+            on_wave()
+            if should_stop():
+                raise Stopped("Meta-learning was stopped.")
+
+        learner = _Learner(waves, groups, config, meta, tokens_at_once(model), go_on)
 
         def save() -> None:
             if kept:
@@ -100,8 +107,6 @@ def learn_start(
             for event in learner.told:
                 on_event(event)
         while learner.round < meta.rounds:
-            if should_stop():
-                raise Stopped("Meta-learning was stopped.")
             event = learner.advance()
             save()
             on_event(event)
@@ -114,9 +119,16 @@ class _Learner:
     _JUDGED = 10  # times that the start is judged on val
 
     def __init__(
-        self, waves: Waves, groups: Sequence[GroupData], config: TrainConfig, meta: MetaConfig, budget: float
+        self,
+        waves: Waves,
+        groups: Sequence[GroupData],
+        config: TrainConfig,
+        meta: MetaConfig,
+        budget: float,
+        go_on: Callable[[], None],
     ) -> None:
         self._waves, self._groups, self._config, self._meta = waves, groups, config, meta
+        self._go_on = go_on  # before each wave; a round that it ends leaves the start as it was
         self._budget = budget  # tokens of a wave
         self._courses = [
             Course([len(e) for e in group.train], config.batch_size, 1, config.seed, f"meta/{group.name}")
@@ -176,6 +188,7 @@ class _Learner:
 
     def _gradient(self, theta: Tensor, places: Sequence[int], step: int) -> tuple[Tensor, float]:
         """Each group's clipped gradient [G, P] on its batch of this step, and their summed mean NLL."""
+        self._go_on()
         items = [self._item(place, step) for place in places]
         losses, grad, wave = self._waves.gradients(theta, items)
         clip(grad, self._config.max_grad_norm)
@@ -213,6 +226,7 @@ class _Learner:
         group, size = self._groups[place], self._config.batch_size
         summed, tokens = 0.0, 0.0
         for begin in range(0, len(group.val), size):
+            self._go_on()
             item = Item(group, group.val[begin : begin + size], self._waves.frozen.places[place])
             losses, wave = self._waves.losses(row[None], [item])
             summed, tokens = summed + float(losses.sum()), tokens + float(wave.counts.sum())

@@ -52,6 +52,7 @@ def run(context: JobContext) -> Done:
             train_config(context),
             settings,
             on_event=tell,
+            on_wave=lambda: context.progress(Progress()),
             should_stop=context.should_stop,
             checkpoint=folder,
             resume=resume,

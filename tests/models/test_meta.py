@@ -23,21 +23,29 @@ FEW = TrainConfig(batch_size=2, learning_rate=1e-2)
 
 
 @pytest.mark.parametrize("how", ["reptile", "fomaml"])
-def test_stopped_and_resumed_equals_never_stopped(make_model: MakeModel, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("share", [0.4, 0.67, 0.99])
+def test_stopped_within_any_round_and_resumed_equals_never_stopped(
+    make_model: MakeModel, tmp_path: Path, how: str, share: float
+) -> None:
     groups, settings = make_groups(5, val=2), MetaConfig(how, rounds=6, groups=3, steps=2)  # type: ignore[arg-type]
     events: list[MetaEvent] = []
-    whole = learn_start(make_model(), groups, LORA, FEW, settings, on_event=events.append)
+    waves: list[int] = []
+    whole = learn_start(
+        make_model(), groups, LORA, FEW, settings, on_event=events.append, on_wave=lambda: waves.append(len(events))
+    )
+    assert all(waves.count(rounds) > settings.steps for rounds in range(6)), "a long round is heard of all the time"
     assert [event.round for event in events] == [1, 2, 3, 4, 5, 6]
     assert whole.val_loss == min(event.val_loss for event in events if event.val_loss is not None)
     assert events[whole.best_round - 1].val_loss == whole.val_loss
-    asked = iter(range(100))
+    asked, end = iter(range(1000)), int(share * len(waves))
     with pytest.raises(Stopped):
         learn_start(
-            make_model(), groups, LORA, FEW, settings, should_stop=lambda: next(asked) == 4, checkpoint=tmp_path
+            make_model(), groups, LORA, FEW, settings, should_stop=lambda: next(asked) == end, checkpoint=tmp_path
         )
+    done = waves[end]
     later: list[MetaEvent] = []
     resumed = learn_start(make_model(), groups, LORA, FEW, settings, on_event=later.append, resume=states(tmp_path)[0])
-    assert later == events[2:], "the last two are told again: who heard of them may have died"
+    assert later == events[done - 2 :], "the last two are told again: who heard of them may have died"
     assert resumed.start.digest() == whole.start.digest()
     assert resumed.tokens == whole.tokens
     with pytest.raises(StaleCheckpointError, match="belongs to other data"):
