@@ -65,9 +65,9 @@ async def typed(pilot: Pilot[None], words: str) -> None:
     await pilot.pause()
 
 
-async def until(pilot: Pilot[None], true: Callable[[], bool]) -> str:
+async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = _PATIENCE) -> str:
     """The screen once this holds."""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.02)
     await pilot.pause()
