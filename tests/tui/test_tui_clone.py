@@ -93,3 +93,12 @@ async def test_y_on_a_job_opens_its_clone_as_a_new_study(data: Path) -> None:
         await until(pilot, lambda: not isinstance(pilot.app.screen, NewStudyScreen))
     assert get_study().name == "smart-home-6"
     assert get_job(job).row.studies == ("smart-home-6",)
+
+
+async def test_y_on_the_overview_opens_the_clone_of_a_study(data: Path) -> None:
+    queue_study(data)
+    async with opened(tab="overview") as pilot:
+        await until(pilot, lambda: "smart-home-6" in shown(pilot))
+        await pilot.press("y")
+        screen = await until(pilot, lambda: "# as study smart-home-6" in shown(pilot))
+        assert 'name = "smart-home-6-2"' in screen

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from lab.errors import LabError
 from lab.tui.screens.base import LabScreen
+from lab.tui.screens.clone import open_clone
 
 View = TypeVar("View")
 
@@ -60,26 +61,10 @@ class CurveScreen(LabScreen[View]):
         if self.shown_job is not None:
             self.app.push_screen(ChartScreen(self.shown_job, self.group))
 
-    @work(exclusive=True, group="clone")
-    async def action_clone(self) -> None:
+    def action_clone(self) -> None:
         """A new study of the job's method, its settings written out so as to be changed."""
-        from lab.tui.screens.new_study import NewStudyScreen
-
-        job = self.shown_job
-        if job is None:
-            return
-        try:
-            toml = await asyncio.to_thread(_clone, job)
-        except Exception as error:
-            self.bar.say(str(LabError.of(error)), "bad")
-        else:
-            self.app.push_screen(NewStudyScreen(toml))
-
-
-def _clone(job: int) -> str:
-    from lab.tui.feeds.new_study import clone_of_job
-
-    return clone_of_job(job)
+        if self.shown_job is not None:
+            open_clone(self, self.shown_job)
 
 
 def _curve_groups(job: int) -> list[str]:

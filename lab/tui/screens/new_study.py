@@ -105,7 +105,7 @@ class NewStudyScreen(DraftScreen):
     def tell_status(self, status: Status) -> None:
         """Where no worker is alive, starting brings one up; only a lab with a queue elsewhere waits for its own."""
         super().tell_status(status)
-        if not status.workers and not load_settings().redis_url:
+        if not status.workers and status.paused is None and not load_settings().redis_url:
             self._warn(_WORKER_COMES)
 
     def draw(self) -> None:

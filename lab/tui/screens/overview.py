@@ -15,6 +15,7 @@ from textual.containers import Horizontal
 from lab.safe import one_line
 from lab.tui.format import age, aware, clock, duration, percent
 from lab.tui.screens.base import LabScreen
+from lab.tui.screens.clone import open_clone
 from lab.tui.text import Line, Span, fit, fit_line, width, wrap_spans
 from lab.tui.widgets.jobs_table import TONES
 from lab.tui.widgets.lines import Lines
@@ -54,6 +55,7 @@ class OverviewScreen(LabScreen["OverviewView"]):
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_study", "new study", id="overview.new_study"),
+        Binding("y", "clone", "clone", id="overview.clone"),
         Binding("s", "study", "study", id="study"),
     ]
 
@@ -118,6 +120,12 @@ class OverviewScreen(LabScreen["OverviewView"]):
         if row is not None:
             self.lab.study = row.row.name
             self.app.switch_mode("results" if row.succeeded else "jobs")
+
+    def action_clone(self) -> None:
+        """A new study that begins as the one under the cursor."""
+        row = self.query_one(StudiesTable).row
+        if row is not None:
+            open_clone(self, row.row.name)
 
 
 # ---------------------------------------------------------------- lines
