@@ -184,11 +184,12 @@ def goes_on(
 # ---------------------------------------------------------------- chat
 
 
-def chatted(bench: Bench, url: str, **parts: Any) -> tuple[list[Answer], Done]:
+def chatted(bench: Bench, url: str, more: dict[str, Any] | None = None, **parts: Any) -> tuple[list[Answer], Done]:
     recipes, _ = bench.jobs(url, base="nowhere", **parts)
     book, _ = bench.run(recipes, {})
     said = [{"role": "user", "content": "Warmer, please."}]
     asked = {"book": book, "persona": "p2", "messages": said, "context": {"weather": "rainy"}, "max_new_tokens": 16}
+    asked |= more or {}
     _, done = bench.run(replace(recipes, kind="chat", spec=recipes.spec | asked), {})
     return bench.heard(Answer), done
 
@@ -203,6 +204,22 @@ def test_a_chat_streams_from_the_endpoint_and_says_who_answered(bench, server):
     (asked,) = server.asked
     assert asked["messages"][-1] == {"role": "user", "content": "Warmer, please."}
     assert "Likes it warm, number 2." in asked["messages"][0]["content"]
+
+
+def test_a_chat_tells_what_the_model_was_shown_of_the_user_and_only_what_is_older(bench, server):
+    answers, done = chatted(bench, server.url, prompt="description", retrieve={"k": 3})
+    assert done.result["prompt"] == {"source": "description", "text": "The user: Likes it warm, number 2."}
+    assert done.result["retrieval"] == {"k": 3, "by": "similarity", "show": "examples", "persona": "p2"}
+    memories = done.result["retrieved"]
+    assert len(memories) == 3
+    assert answers[0].info["retrieved"] == memories, "known before the first word"
+    shown = server.asked[-1]["messages"][0]["content"]
+    assert all(memory["text"] in shown for memory in memories)
+    middle = sorted(memory["started_at"] for memory in memories)[1]
+    _, done = chatted(bench, server.url, {"at": middle}, retrieve={"k": 20})
+    older = [memory["started_at"] for memory in done.result["retrieved"]]
+    assert older
+    assert max(older) < middle
 
 
 def test_a_chat_with_nobody_there_says_so(bench, home):
