@@ -28,7 +28,8 @@ def picks_of(
         console.print(f"nothing was picked in {marked(row.name)} yet: Chat, two methods, b for blind", markup=True)
         return
     personas = len({pick.persona_id for pick in found})
-    console.print(f"[bold]{marked(row.name)}[/]  {len(found)} blind rounds, {personas} personas", markup=True)
+    people = "1 persona" if personas == 1 else f"{personas} personas"
+    console.print(f"[bold]{marked(row.name)}[/]  {len(found)} blind rounds with {people}", markup=True)
     columns = ("wins", "ties", "losses", "win rate", "chance", "strength")
     console.print(table(("method", *columns), [_cells(one) for one in counted], right=columns))
     console.print("win rate: of the decided rounds, with Wilson's 95% interval; chance: picking at random")
