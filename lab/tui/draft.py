@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import tomlkit
@@ -128,6 +129,14 @@ def toggled(names: Sequence[str], family: Family, variant: str | None = None) ->
 
 
 # ---------------------------------------------------------------- what is typed
+
+
+def numbered(name: str, taken: Collection[str]) -> str:
+    """The name, or with the next number where it is taken: `home`, `home-2`, `home-3`."""
+    stem, _, number = name.rpartition("-")
+    stem = stem if number.isdigit() and stem in taken else name
+    names = (name if place == 1 else f"{stem[:76]}-{place}" for place in count(1))
+    return next(one for one in names if one not in taken)
 
 
 def numbers(words: str) -> list[Any]:

@@ -18,7 +18,9 @@ from lab.methods.extend import stored
 from lab.methods.plan import plan
 from lab.methods.spec import catalog, parse_study
 from lab.tasks.submit import declared
-from lab.tui.feeds.new_study import clone_of_job, clone_of_study, fresh_name, save
+from lab.tui.draft import numbered
+from lab.tui.feeds.new_study import clone_of_job, clone_of_study, save
+from lab.tui.feeds.study_options import options
 from lab.tui.screens.new_study import NewStudyScreen
 
 pytestmark = pytest.mark.usefixtures("artifacts")
@@ -63,10 +65,10 @@ def test_a_job_is_cloned_with_what_its_method_stands_on_and_nothing_else(data: P
 def test_a_name_is_fresh_among_studies_and_files(data: Path) -> None:
     queue_study(data, "mine")
     save('name = "mine-2"\n')
-    assert fresh_name("mine") == "mine-3"
-    assert fresh_name("mine-2") == "mine-3"
-    assert fresh_name("other-6") == "other-6"
-    assert fresh_name("other") == "other"
+    taken = options().taken
+    assert numbered("mine", taken) == "mine-3"
+    assert numbered("mine-2", taken) == "mine-3"
+    assert numbered("other-6", taken) == "other-6"
 
 
 def test_a_job_of_no_study_is_not_cloned(data: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from lab.settings import load_settings
 from lab.tasks.costs import check_room, remarks, size_text, time_text, total
 from lab.tasks.preview import Preview, preview
 from lab.tasks.submit import declared, planned, prepare, queue, study_name
-from lab.tui.draft import content, text_of
+from lab.tui.draft import content, numbered, text_of
 from lab.tui.feeds.concerns import concerns
 from lab.tui.feeds.rest import Rest
 from lab.tui.feeds.study_options import Options, options
@@ -62,7 +61,7 @@ class NewStudyFeed:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._rest = Rest(monotonic, least=_OPTIONS_SECONDS)
-        self._options = Options((), (), (), ())
+        self._options = Options((), (), (), (), ())
         self._view: NewStudyView | None = None
         self._checked = ""
 
@@ -192,18 +191,8 @@ def fresh_study() -> str:
     found = options()
     data = {"data": found.sources[0].name} if found.sources else {}
     base = found.bases[0][0]
-    name = fresh_name(study_name(data["data"], base) if data else "study")
+    name = numbered(study_name(data["data"], base) if data else "study", found.taken)
     return text_of({"name": name} | data | {"base": base, "methods": ["base", "unified", "persona"]})
-
-
-def fresh_name(name: str) -> str:
-    """The name, with a number where a study or a study file has it already."""
-    files = load_settings().artifacts / "studies"
-    taken = {study.name for study in queries.list_studies()} | {file.stem for file in files.glob("*.toml")}
-    stem, _, number = name.rpartition("-")
-    stem = stem if number.isdigit() and stem in taken else name
-    names = (name if number == 1 else f"{stem[:76]}-{number}" for number in count(1))
-    return next(one for one in names if one not in taken)
 
 
 def clone_of_study(study: str) -> str:
@@ -233,4 +222,4 @@ def clone_of_job(job: int) -> str:
 
 
 def _cloned(whence: str, said: dict[str, Any]) -> str:
-    return f"# {whence}\n" + text_of(said | {"name": fresh_name(said["name"])})
+    return f"# {whence}\n" + text_of(said | {"name": numbered(said["name"], options().taken)})

@@ -35,6 +35,7 @@ class Options:
     sources: tuple[Source, ...]
     bases: tuple[tuple[str, str], ...]  # and why it is here
     studies: tuple[str, ...]
+    taken: tuple[str, ...]  # names of studies and of study files
     families: tuple[Family, ...]
 
 
@@ -45,7 +46,9 @@ def options() -> Options:
     bases = {usual: "of the settings", _OFFLINE: "offline, 135 M parameters"}
     for study in studies:
         bases.setdefault(study.base, f"of study {study.name}")
-    return Options(tuple(_sources()), tuple(bases.items()), tuple(study.name for study in studies), families())
+    names = tuple(study.name for study in studies)
+    files = tuple(file.stem for file in (load_settings().artifacts / "studies").glob("*.toml"))
+    return Options(tuple(_sources()), tuple(bases.items()), names, (*names, *files), families())
 
 
 def _sources() -> Iterator[Source]:

@@ -33,6 +33,7 @@ class DraftScreen(LabScreen["NewStudyView"]):
         super().__init__()
         self.text = toml
         self.before: list[str] = []  # what can be gone back to
+        self.given_name = ""  # that the lab gave the study, and gives anew while nobody has typed one
         self.view: NewStudyView | None = None
         self.feed: NewStudyFeed | None = None
         self._take: Callable[[str], None] | None = None  # what is done with the line that is typed
@@ -54,7 +55,8 @@ class DraftScreen(LabScreen["NewStudyView"]):
 
     def change(self, *path: str, value: Any) -> None:
         """Another value of a key of the study file."""
-        self.retell(lambda text: draft.with_value(text, path, value))
+        named = path[0] in ("data", "base")
+        self.retell(lambda text: (self.renamed if named else str)(draft.with_value(text, path, value)))
 
     def retell(self, changed: Callable[[str], str]) -> None:
         """Another text; what cannot be changed in the form is said."""
@@ -68,6 +70,16 @@ class DraftScreen(LabScreen["NewStudyView"]):
             self.text = text
             self.draw()
             self.lab.poke()
+
+    def renamed(self, text: str) -> str:
+        """The text with a name from its data set and base, if it has none but the lab's own."""
+        said = draft.content(text)
+        if self.view is None or not self.given_name or said.get("name") != self.given_name or "data" not in said:
+            return text
+        from lab.tasks.submit import study_name
+
+        self.given_name = draft.numbered(study_name(said["data"], said.get("base", "")), self.view.options.taken)
+        return draft.with_value(text, ("name",), self.given_name)
 
     def action_undo(self) -> None:
         """Take the last change back."""

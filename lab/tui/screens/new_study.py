@@ -99,6 +99,7 @@ class NewStudyScreen(DraftScreen):
         """Show what was found about the text."""
         if not self.text:
             self.text = self._kept = view.text
+            self.given_name = str(draft.content(view.text).get("name", ""))
         self.view = view
         self.draw()
 

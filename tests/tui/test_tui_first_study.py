@@ -1,0 +1,63 @@
+"""The way of somebody who has never seen the lab: from nothing to running jobs, by keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tui_pilot import lab_app, picking, shown, until
+
+from lab.db.queries import get_study, list_jobs
+from lab.settings import load_settings
+from lab.tasks import embedded, queue
+from lab.tui.screens.new_study import NewStudyScreen
+
+
+@pytest.fixture
+def elsewhere(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A queue that answers, in a lab whose workers are started by somebody else."""
+    embedded.start()
+    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
+    load_settings.cache_clear()
+    queue._sender.cache_clear()
+    yield
+    monkeypatch.delenv("LAB_REDIS_URL")
+    load_settings.cache_clear()
+    queue._sender.cache_clear()
+    embedded.stop()
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_from_an_empty_lab_to_queued_jobs_by_what_the_screen_says() -> None:
+    async with lab_app().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "New study" in shown(pilot))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewStudyScreen) and "none yet: enter" in shown(pilot))
+        await pilot.press("down", "enter")  # the second row is the data set
+        await picking(pilot)
+        assert "generate one" in shown(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "20 × 30" in shown(pilot))
+        await pilot.press(*["backspace"] * 7, *"3x6", "enter")
+        await until(pilot, lambda: "3 personas, 18 dialogues" in shown(pilot))
+
+        await pilot.press("down", "enter")  # then the base model
+        await picking(pilot)
+        await pilot.press("down")
+        assert "smollm2-135m" in shown(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "offline, 135 M parameters" in shown(pilot))
+        while pilot.app.screen.query_one("#form").row.key != "prompt-description":  # type: ignore[attr-defined]
+            await pilot.press("down")
+        await pilot.press("space")
+        await until(pilot, lambda: "plan 8 jobs, 0 reused" in shown(pilot))
+
+        await pilot.press("s")
+        await until(pilot, lambda: pilot.app.current_mode == "jobs" and "is started: 8 jobs" in shown(pilot))
+    study = get_study()
+    assert study.name == "generated-3x6-smollm2-135m"
+    assert study.base == "smollm2-135m"
+    assert study.spec["methods"] == ["base", "unified", "persona", "prompt-description"]
+    assert len(list_jobs(study.id)) == 8
+    assert queue.waiting_messages(queue.WORK) == sum(job.state == "READY" for job in list_jobs())
