@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_an_exponential_is_a_straight_line_on_a_logarithmic_axis() -> None:
     assert [labels[power] for power in ("1", "0.1", "0.01", "0.001", "0.0001")] == [0, 5, 9, 14, 19]
 
 
-def _text_in(frame: Frame, points: list[tuple[float, float]], cells: int = 60, rows: int = 12) -> list[str]:
+def _text_in(frame: Frame, points: Sequence[tuple[float, float]], cells: int = 60, rows: int = 12) -> list[str]:
     return ["".join(text for text, _ in line) for line in plot([Series("a", "", points)], cells, rows, frame)]
 
 

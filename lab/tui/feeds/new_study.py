@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def _costs(found: Preview) -> Costs:
     return Costs(total(found), tuple(said), tuple(_lines(found.estimate.jobs)), found.prepared.spec.methods)
 
 
-def _lines(jobs: list[JobEstimate]) -> Iterator[tuple[str, ...]]:
+def _lines(jobs: Sequence[JobEstimate]) -> Iterator[tuple[str, ...]]:
     for kind in dict.fromkeys(one.job.kind for one in jobs):
         mine = [one for one in jobs if one.job.kind == kind]
         new = [one for one in mine if not one.reused]

@@ -262,7 +262,7 @@ class NewStudyScreen(DraftScreen):
         elif self.text == self._kept:
             self.dismiss()
         else:
-            answers = {"y": self.dismiss, "w": self._save_and_leave}
+            answers: dict[str, Callable[[], Any]] = {"y": self.dismiss, "w": self._save_and_leave}
             self.bar.ask("Leave this study?", answers, "w write its file and leave · y leave · any other key: go on")
 
     def _save_and_leave(self) -> None:
