@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.output import console
 from lab.cli.verbs import CONTEXT, Verbs
+from lab.errors import LabError
 
 app = typer.Typer(
     name="lab",
@@ -24,6 +26,9 @@ def screen(
     context: typer.Context,
     low_bandwidth: Annotated[bool, typer.Option("--low-bandwidth", help="Redraw less often, for a slow line.")] = False,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Serve the screen to a browser on this machine.")] = False,
+    host: Annotated[str, typer.Option(help="With --web: listen on this address, for others too.")] = "localhost",
+    port: Annotated[int, typer.Option(help="With --web: listen on this port; 0: any.", min=0, max=65535)] = 8000,
 ) -> None:
     """Open the screen. Leaving it stops nothing; opening it starts the worker, unless that was drained."""
     if context.invoked_subcommand is not None:
@@ -31,6 +36,17 @@ def screen(
     from lab.tasks.local import ensure_running
 
     ensure_running(wanted=False)
+    if web:
+        _serve(host, port, {"low_bandwidth": low_bandwidth, "no_mouse": no_mouse})
+        return
     from lab.tui.app import run as run_screen
 
     run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse)
+
+
+def _serve(host: str, port: int, options: dict[str, bool]) -> None:
+    try:
+        from lab.tui.web import serve
+    except ModuleNotFoundError as error:
+        raise LabError(f"--web needs {error.name}: pip install 'persona-lab[web]'") from None
+    serve(host, port, options, lambda said: console.print(said, soft_wrap=True))

@@ -110,7 +110,7 @@ def test_a_theme_that_does_not_exist_is_refused_with_the_nearest(
 ) -> None:
     monkeypatch.setenv("LAB_THEME", "high-contast")
     load_settings.cache_clear()
-    with pytest.raises(LabError, match="there is no theme 'high-contast'; did you mean high-contrast?"):
+    with pytest.raises(LabError, match=r"there is no theme 'high-contast'; did you mean high-contrast\?"):
         themes.chosen()
 
 

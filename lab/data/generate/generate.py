@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lab.data.formats.edgewise import dialogue_name, persona_name
 from lab.data.generate.dice import Dice
 from lab.data.generate.habits import make_habits
@@ -20,17 +22,28 @@ MAX_PERSONAS = 10_000
 MAX_DIALOGUES = 1_000
 
 
-def generate(personas: int = 200, dialogues: int = 50, turns: float = 3.2, seed: int = 0) -> Dataset:
+def generate(
+    personas: int = 200,
+    dialogues: int = 50,
+    turns: float = 3.2,
+    seed: int = 0,
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Dataset:
     """Make a data set: `personas` people, `dialogues` each, `turns` turns (user and assistant) on average.
 
     The same numbers give the same data set on every machine; a persona is the same whatever the number of
-    personas. Raises `LabError` for numbers out of range.
+    personas. `tell` hears how many personas are made before each is begun, and may raise to stop. Raises `LabError`
+    for numbers out of range.
     """
     _check("personas", personas, 1, MAX_PERSONAS)
     _check("dialogues", dialogues, 1, MAX_DIALOGUES)
     _check("turns", turns, 1, MAX_TURNS)
     _check("seed", seed, 0, 2**63 - 1)
-    made = [_make(seed, index, dialogues, turns) for index in range(personas)]
+    made = []
+    for index in range(personas):
+        tell(index)
+        made.append(_make(seed, index, dialogues, turns))
     return Dataset(tuple(persona for persona, _ in made), tuple(d for _, spoken in made for d in spoken))
 
 
