@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tui_lab
 from sqlmodel import text, update
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
-from lab.db import jobs, queries
+from lab.db import jobs, pause, queries
 from lab.db.engine import writing
 from lab.db.tables import JobLog, Worker
 from lab.tui.feeds.job import JobFeed
@@ -174,6 +175,166 @@ async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> Non
         assert not pilot.app.screen.query_one(FilterLine).display
 
 
+async def test_fields_and_regexes_narrow_and_a_broken_one_is_told_while_all_stay(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pilot.press("slash")
+        assert "a|b either" in shown(pilot)
+        await typed(pilot, "state:")
+        assert "BLOCKED 4" in await until(pilot, lambda: "SUCCEEDED 4" in shown(pilot))
+        await typed(pilot, "blo")
+        await settled(pilot)
+        assert [job.id for job in _jobs_screen(pilot).table.rows] == [8, 9, 11, 12]
+        await until(pilot, lambda: "state:blocked" in shown(pilot))  # offered
+        await pressed(pilot, "right")
+        assert pilot.app.screen.query_one(FilterLine).value == "state:blocked"
+        await typed(pilot, " /[hx")
+        screen = await until(pilot, lambda: "not a regex yet" in shown(pilot))
+        assert "all rows are shown" in screen
+        assert "only" not in screen.splitlines()[1]
+        assert len(_jobs_screen(pilot).table.rows) == 12
+        await typed(pilot, "]yb/")
+        await settled(pilot)
+        assert [job.id for job in _jobs_screen(pilot).table.rows] == [11, 12]
+        assert "not a regex" not in shown(pilot)
+
+
+async def test_the_table_is_sorted_by_any_column_and_by_a_click(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        table = _jobs_screen(pilot).table
+        before = [job.id for job in table.rows]
+        assert "▴id" in await pressed(pilot, "o")
+        assert [job.id for job in table.rows] == list(range(1, 13))
+        assert "▾id" in await pressed(pilot, "O")
+        assert [job.id for job in table.rows] == list(range(12, 0, -1))
+        header = next(line for line in shown(pilot).splitlines() if "method" in line)
+        await pilot.click("#jobs", offset=(header.index("loss"), 0))
+        await settled(pilot)
+        assert [job.id for job in table.rows][:2] == [4, 7]
+        assert "▴loss" in shown(pilot)
+        for _ in range(2):
+            await pilot.click("#jobs", offset=(header.index("loss"), 0))
+        assert [job.id for job in table.rows] == before
+
+
+async def test_marked_jobs_are_cancelled_after_one_question_and_told_in_one_sentence(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "slash")
+        await typed(pilot, "kind:train|recipes")
+        await pressed(pilot, "enter")
+        screen = await pressed(pilot, "a")
+        assert "● 4 marked" in screen
+        await pressed(pilot, "c")
+        assert "Cancel 4 marked jobs, 1 running, 2 ended?" in shown(pilot)
+        await pressed(pilot, "n")
+        assert _state(10) == "READY"
+        await pressed(pilot, "c", "y")
+        await until(pilot, lambda: "1 cancelled, 1 asked to stop, 2 had ended already" in shown(pilot))
+        assert "marked" not in await until(pilot, lambda: "● 4" not in shown(pilot))
+        assert [_state(job) for job in (10, 11, 1)] == ["CANCELLED", "SKIPPED", "SUCCEEDED"]
+
+
+async def test_a_job_and_what_waits_for_it_are_both_cancelled_when_both_are_marked(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "slash")
+        await typed(pilot, "hybrid")
+        await pressed(pilot, "enter", "a", "c", "y")
+        await until(pilot, lambda: "3 cancelled" in shown(pilot))
+        assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED"] * 3
+        await pressed(pilot, "a", "r")
+        assert "Try 3 marked jobs?" in shown(pilot)
+        await pressed(pilot, "y")
+        await until(pilot, lambda: "3 tried again" in shown(pilot))
+        assert [_state(job) for job in (10, 11, 12)] == ["READY", "BLOCKED", "BLOCKED"]
+
+
+async def test_marked_jobs_are_tried_again_with_those_that_were_skipped(data: Path) -> None:
+    tui_lab.failed(data)
+    async with opened() as pilot:
+        await pressed(pilot, "a", "r")
+        assert "Try 12 marked jobs, " in shown(pilot)
+        await pressed(pilot, "y")
+        screen = await until(pilot, lambda: "tried again" in shown(pilot))
+        assert "1 tried again, 11 not broken" in screen
+        assert _state(2) == "READY"
+
+
+async def test_marked_jobs_keep_their_marks_while_their_priority_is_shifted(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "a", "p")
+        assert "Priority of 12 marked jobs" in shown(pilot)
+        await pressed(pilot, "plus")
+        await until(pilot, lambda: "7 raised by 1, 5 do not wait" in shown(pilot))
+        await pressed(pilot, "minus")
+        assert "Lower the priority of 12 marked jobs?" in shown(pilot)
+        await pressed(pilot, "y")
+        await until(pilot, lambda: "7 lowered by 1" in shown(pilot))
+        assert {row.priority for row in queries.list_jobs() if row.state == "READY"} == {0}
+        assert "● 12 marked" in shown(pilot)
+
+
+async def test_marks_out_of_sight_count_and_esc_first_unmarks_then_shows_all(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "space", "slash")
+        await typed(pilot, "hybrid")
+        await pressed(pilot, "enter", "space")
+        screen = await pressed(pilot, "c")
+        assert "Cancel 2 marked jobs, 1 running?" in screen
+        assert "● 2 marked" in screen
+        await pressed(pilot, "n", "escape")
+        assert "marked" not in shown(pilot)
+        assert "only hybrid" in shown(pilot)
+        await pressed(pilot, "escape")
+        assert "only hybrid" not in shown(pilot)
+
+
+async def test_a_long_act_says_how_far_it_is_and_the_table_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tui_lab.busy(data)
+    go_on = threading.Event()
+    cancel = jobs.cancel
+
+    def slowly(job: int) -> object:
+        go_on.wait(20)
+        return cancel(job)
+
+    monkeypatch.setattr(jobs, "cancel", slowly)
+    async with opened() as pilot:
+        await pressed(pilot, "a", "c", "y")
+        await until(pilot, lambda: "cancelling: 0 of 12" in shown(pilot))
+        await pressed(pilot, "down")
+        assert _jobs_screen(pilot).table.row.id == 5
+        await pressed(pilot, "r", "y")
+        await until(pilot, lambda: "still cancelling" in shown(pilot))
+        go_on.set()
+        await until(pilot, lambda: "had ended already" in shown(pilot))
+
+
+async def test_why_a_job_waits_is_said_below_the_table(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "down")
+        assert "next in line: the only device is busy" in shown(pilot)
+        await pressed(pilot, "down", "down", "down")
+        assert "waits for 7 train persona (RUNNING 62%, 3m12s left)" in shown(pilot)
+        screen = await pressed(pilot, "enter")
+        assert "waits for 7 train persona (RUNNING 62%, 3m12s left)" in screen
+        pause.pause("work", "maya@gpu01")
+        await pressed(pilot, "escape", "up")
+        await until(pilot, lambda: "3rd in line: the queue is paused by maya@gpu01" in shown(pilot))
+
+
+async def test_a_job_that_failed_says_when_it_is_tried_again(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        jobs.fail(lease, "out of memory")
+        await until(pilot, lambda: "tried again within" in shown(pilot))
+
+
 async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) -> None:
     tui_lab.queue_study(data, "older", ("base", "unified"))
     tui_lab.queue_study(data, "newer", ("base", "persona"))
@@ -320,6 +481,43 @@ async def test_a_log_follows_until_one_scrolls_and_again_from_its_end(data: Path
         jobs.record(lease, [], ["and another"])
         await until(pilot, lambda: "and another" in shown(pilot))
         assert log.at_end
+
+
+async def test_a_log_is_searched_in_place_and_n_goes_on(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    jobs.record(lease, [], [f"line {number}" + " \x1b[31mneedle" * (number % 40 == 0) for number in range(120)])
+    async with opened(NARROW) as pilot:
+        await pressed(pilot, "l", "slash")
+        await typed(pilot, "NEEDLE")
+        screen = await until(pilot, lambda: "line 3 of 3" in shown(pilot))
+        assert "line 80 needle" in screen
+        assert "n next match" in await pressed(pilot, "enter")
+        assert "line 1 of 3" in await pressed(pilot, "n")
+        assert "line 0 needle" in shown(pilot)
+        assert "scrolled: end follows again" in shown(pilot)
+        assert "line 3 of 3" in await pressed(pilot, "N")
+        jobs.record(lease, [], ["another needle"])
+        await until(pilot, lambda: "line 3 of 4" in shown(pilot))
+        await pressed(pilot, "slash")
+        await typed(pilot, "s")
+        await until(pilot, lambda: "needles is nowhere" in shown(pilot) or "NEEDLEs is nowhere" in shown(pilot))
+        await pressed(pilot, "escape")
+        assert "needles" not in shown(pilot)
+        assert isinstance(pilot.app.screen, LogScreen)
+        await pressed(pilot, "end")
+        assert "following" in shown(pilot)
+        await pressed(pilot, "escape")
+        assert isinstance(pilot.app.screen, JobsScreen)
+
+
+async def test_a_log_is_searched_by_regex_and_a_broken_one_is_told(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        await pressed(pilot, "l", "slash")
+        await typed(pilot, "/val 0\\.5[3-6]/")
+        await until(pilot, lambda: "of 2" in shown(pilot))
+        await typed(pilot, "[")
+        await until(pilot, lambda: "not a regex yet" in shown(pilot))
 
 
 async def test_text_from_a_job_is_never_markup_or_escape(data: Path) -> None:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from lab.tui.text import Line
+from lab.tui.widgets.columns import ordered
 from lab.tui.widgets.table import Column, Remark, Table, plan_columns
 
 
@@ -53,6 +56,9 @@ class TableApp(App[None]):
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.heard.append(f"moved {event.table.row and event.table.row.key}")
+
+    def on_table_marked(self, event: Table.Marked) -> None:
+        self.heard.append(f"marked {len(event.table.marks)}")
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.heard.append(f"chosen {event.table.row.key}")
@@ -165,3 +171,162 @@ def test_columns_of_the_highest_rank_make_room_first(cells: int, titles: int) ->
     assert [column.title for column, _ in plan] == ["id", "name", "size", "extra"][:titles]
     if cells > 5:
         assert sum(wide for _, wide in plan) + 2 * (len(plan) - 1) == cells
+
+
+# ---------------------------------------------------------------- order
+
+
+SORTABLE: list[Column[Thing]] = [
+    replace(COLUMNS[0], sort=lambda thing: thing.key),
+    replace(COLUMNS[1], sort=lambda thing: thing.name),
+    replace(COLUMNS[2], sort=lambda thing: thing.size or None),
+    COLUMNS[3],
+]
+MIXED = [Thing(3, "b", 2.0), Thing(1, "C", 0.0), Thing(2, "a", 9.0), Thing(4, "b", 1.0)]
+
+
+class SortableApp(TableApp):
+    def compose(self) -> ComposeResult:
+        yield Table(SORTABLE, lambda thing: thing.key, marking=True, id="things")
+
+
+def _keys(app: TableApp) -> list[int]:
+    return [thing.key for thing in app.table.rows]
+
+
+async def test_o_sorts_by_one_column_after_the_other_and_then_as_the_rows_came() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        assert _keys(app) == [3, 1, 2, 4]
+        for keys, arrow in (
+            ([1, 2, 3, 4], "▴id"),
+            ([2, 3, 4, 1], "name▴"),
+            ([4, 3, 2, 1], "▴size"),
+            ([3, 1, 2, 4], ""),
+        ):
+            await pilot.press("o")
+            assert _keys(app) == keys
+            assert arrow in app.table.render_line(0).text
+        assert "▴" not in app.table.render_line(0).text
+
+
+async def test_capital_o_turns_the_order_round_and_rows_without_a_value_stay_last() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("O")
+        assert _keys(app) == [3, 1, 2, 4]
+        await pilot.press("o", "o", "o", "O")
+        assert _keys(app) == [2, 3, 4, 1]
+        assert "▾size" in app.table.render_line(0).text
+        await pilot.press("O")
+        assert _keys(app) == [4, 3, 2, 1]
+
+
+async def test_a_click_on_a_title_sorts_up_then_down_then_as_the_rows_came() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        for keys in ([2, 3, 4, 1], [1, 3, 4, 2], [3, 1, 2, 4]):
+            await pilot.click("#things", offset=(9, 0))
+            assert _keys(app) == keys
+        await pilot.click("#things", offset=(45, 0))  # a column that puts nothing in order
+        assert _keys(app) == [3, 1, 2, 4]
+
+
+async def test_the_order_holds_when_rows_come_and_the_cursor_stays_on_its_row() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("down", "o", "o")
+        assert app.table.row == MIXED[1]
+        app.table.fill([Thing(9, "A0"), *MIXED])
+        assert _keys(app) == [2, 9, 3, 4, 1]
+        assert app.table.row == MIXED[1]
+
+
+async def test_the_column_that_is_sorted_by_is_brought_in_sight() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(18, 12)) as pilot:
+        await pilot.pause()
+        assert "size" not in app.table.render_line(0).text
+        await pilot.press("o", "o", "o")
+        assert "▴size" in app.table.render_line(0).text
+
+
+async def test_a_table_without_such_columns_leaves_the_keys_alone() -> None:
+    app = TableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("o", "space", "a")
+        assert _keys(app) == [3, 1, 2, 4]
+        assert app.table.marks == set()
+        assert not any(app.table.check_action(action, ()) for action in ("sort", "reverse", "mark", "mark_all"))
+
+
+values = st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.booleans(), st.lists(st.integers()))
+
+
+@given(st.lists(values), st.booleans())
+def test_whatever_rows_hold_they_are_put_in_an_order(rows: list[object], descending: bool) -> None:
+    found = ordered(rows, lambda row: row, descending=descending)
+    assert sorted(map(repr, found)) == sorted(map(repr, rows))
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False), st.integers())))
+def test_numbers_go_up_or_down_and_none_comes_last(rows: list[float | None]) -> None:
+    known = [row for row in rows if row is not None]
+    missing = [None] * (len(rows) - len(known))
+    assert ordered(rows, lambda row: row, descending=False) == sorted(known) + missing
+    assert ordered(rows, lambda row: row, descending=True) == sorted(known, reverse=True) + missing
+
+
+# ---------------------------------------------------------------- marks
+
+
+async def test_space_marks_a_row_and_goes_on_and_a_marks_all_or_none() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("space", "down", "space")
+        assert app.table.marks == {3, 2}
+        assert [app.table.render_line(y).text[0] for y in range(1, 5)] == ["●", " ", "●", " "]
+        await pilot.press("home", "space")
+        assert app.table.marks == {2}
+        await pilot.press("a")
+        assert app.table.marks == {1, 2, 3, 4}
+        await pilot.press("asterisk")
+        assert app.table.marks == set()
+
+
+async def test_marks_stay_with_their_rows_in_sight_or_not() -> None:
+    app = SortableApp(MIXED)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("space", "o")
+        assert app.table.render_line(3).text.startswith("●   3")
+        app.table.fill(MIXED[1:])
+        await pilot.press("a")
+        assert app.table.marks == {1, 2, 3, 4}
+        await pilot.press("a")  # those in sight
+        assert app.table.marks == {3}
+        app.table.unmark()
+        await pilot.pause()
+        assert app.table.marks == set()
+        assert app.heard[-1] == "marked 0"
+
+
+async def test_ten_thousand_rows_are_sorted_once_and_not_again_while_they_are_the_same() -> None:
+    asked: list[int] = []
+
+    def size(thing: Thing) -> float:
+        asked.append(thing.key)
+        return -thing.key
+
+    class Big(TableApp):
+        def compose(self) -> ComposeResult:
+            yield Table([replace(COLUMNS[0], sort=size)], lambda thing: thing.key)
+
+    things = _things(10_000)
+    app = Big(things)
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("o")
+        assert len(asked) == 10_000
+        for _ in range(5):
+            app.table.fill(things)
+        assert len(asked) == 10_000
+        assert app.table.rows[0].key == 9999

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from lab.db.queries import JobRow
 
 _TOLD_SECONDS = 0.25
+_REFUSED_SECONDS = 2.0  # to read it in
 _DOING = {"cancel": "cancelling", "retry": "trying again", "prioritise": "changing priorities"}
 _BROKEN = ("FAILED", "DEAD", "CANCELLED", "SKIPPED")
 
@@ -37,6 +40,7 @@ class JobActs(CurveScreen[View]):
     def __init__(self) -> None:
         super().__init__()
         self._under_way = ""  # what is being done to many jobs
+        self._refused_at = -math.inf  # when something else was asked for meanwhile
 
     @property
     @abstractmethod
@@ -118,6 +122,7 @@ class JobActs(CurveScreen[View]):
     async def _do_all(self, what: str, jobs: Sequence[JobRow], *arguments: int) -> None:
         """Do it in a thread, saying how far it is, then what came of it."""
         if self._under_way:
+            self._refused_at = time.monotonic()
             self.bar.say(f"still {self._under_way}: one thing after another", "warn")
             return
         from lab.tui import acts
@@ -127,7 +132,7 @@ class JobActs(CurveScreen[View]):
         doing = asyncio.create_task(asyncio.to_thread(getattr(acts, f"{what}_all"), jobs, progress, *arguments))
         try:
             while not (await asyncio.wait({doing}, timeout=_TOLD_SECONDS))[0] or self.bar.asking:
-                if not self.bar.asking:
+                if not self.bar.asking and time.monotonic() > self._refused_at + _REFUSED_SECONDS:
                     self.bar.say(f"{self._under_way}: {progress.done:,} of {progress.total:,}")
             self.bar.say(doing.result())
         except Exception as error:
@@ -135,5 +140,6 @@ class JobActs(CurveScreen[View]):
             self.bar.say(str(LabError.of(error)) + said, "bad")
         finally:
             self._under_way = ""
-            self.done(unmark=what != "prioritise")
-            self.lab.poke()
+            if self.alive:  # the user has not left meanwhile
+                self.done(unmark=what != "prioritise")
+                self.lab.poke()
