@@ -162,14 +162,11 @@ class LabApp(App[None]):
                 yield SystemCommand(binding.description, f"key {self.get_key_display(binding)}", action)
         yield SystemCommand("theme", "other colours", self.action_change_theme)
 
-    @work
-    async def action_change_theme(self) -> None:
+    def action_change_theme(self) -> None:
         """Choose the colours, from now on."""
-        from lab.tui.screens.theme_choice import pick_theme
+        from lab.tui.screens.theme_choice import choose_theme
 
-        if chosen := await pick_theme(self):
-            self.theme = chosen
-            themes.remember(chosen)
+        self.run_worker(choose_theme(self))
 
     def copy_to_clipboard(self, text: str) -> None:
         """Into the clipboard of whoever sits at the terminal, also through tmux and GNU screen."""

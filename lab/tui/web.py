@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -56,11 +55,10 @@ class LabServer(Server):
             raise door
         raise web.HTTPForbidden(text="Open the address that `lab --web` printed: it has the key.")
 
-    async def handle_index(self, request: web.Request) -> dict[str, Any]:
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """The page; its socket is wherever the page came from, also through an SSH tunnel."""
         self.public_url = f"{request.scheme}://{request.host}"
-        page: dict[str, Any] = await super().handle_index(request)
-        return page
+        return await super().handle_index(request)
 
 
 def serve(host: str, port: int, options: dict[str, bool], tell: Callable[[str], None]) -> None:

@@ -53,7 +53,7 @@ class Opened:
     def dialogues(self, persona: str, part: str) -> Iterator[tuple[str, Dialogue]]:
         """(part, dialogue) of a persona, oldest first; of one part if named."""
         own = self.split.personas.get(persona) if self.split else None
-        parts = {key: name for name in ("train", "val", "test") for key in (own.part(name) if own else ())}  # type: ignore[arg-type]
+        parts = {key: name for name in ("train", "val", "test") for key in (own.part(name) if own else ())}
         for dialogue in self.data.of(persona):
             found = parts.get(dialogue.dialogue_id, "–")
             if part in ("", found):

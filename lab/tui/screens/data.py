@@ -256,12 +256,12 @@ class DataScreen(LabScreen["DataView"]):
 
         values = {name: self.query_one(f"#make-{name}", Input).value.strip() for name, _ in _FORM}
         try:
-            numbers = [_number(name, values[name]) for name in ("personas", "dialogues", "seed")]
+            personas, dialogues, seed = (_number(name, values[name]) for name in ("personas", "dialogues", "seed"))
         except LabError as error:
             self._tell_fault(str(error))
             return
         work = Work("generate")
-        self._do(work, partial(make, values["name"], *numbers, work), "#form")
+        self._do(work, partial(make, values["name"], personas, dialogues, seed, work), "#form")
 
     @work
     async def _do(self, work: Work, action: Callable[[], str], form: str) -> None:

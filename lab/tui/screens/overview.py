@@ -52,7 +52,7 @@ class OverviewScreen(LabScreen["OverviewView"]):
 
     TAB: ClassVar[str] = "overview"
     CSS_PATH = "overview.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 (as Textual has it)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_study", "new study", id="overview.new_study"),
         Binding("y", "clone", "clone", id="overview.clone"),

@@ -25,7 +25,7 @@ class StudiesTable(Table["StudyLine"]):
         self.present = ""
         super().__init__(
             [
-                Column("study", 18, self._name, grows=True, stays=True),
+                Column("study", 18, self._title_of, grows=True, stays=True),
                 Column("data set", 12, lambda one, _: ((one_line(one.row.dataset_name), "dim"),), rank=5, grows=True),
                 Column("base", 14, lambda one, _: ((one_line(one.row.base), "dim"),), rank=6, grows=True),
                 Column("progress", 20, _progress),
@@ -38,7 +38,7 @@ class StudiesTable(Table["StudyLine"]):
             id="studies",
         )
 
-    def _name(self, one: StudyLine, cells: int) -> Line:
+    def _title_of(self, one: StudyLine, cells: int) -> Line:
         del cells
         return (("▸ " if one.row.name == self.present else "  ", "accent"), (one_line(one.row.name), "strong"))
 
