@@ -18,9 +18,8 @@ async def choose_theme(app: App[Any]) -> None:
         Column("theme", 18, lambda name, _: ((name, "strong"),), stays=True),
         Column("what it is", 40, lambda name, _: ((ABOUT.get(name, "comes with Textual"), "dim"),), grows=True),
     ]
-    chosen = await app.push_screen_wait(
-        Picker("theme", columns, names, lambda name: name, lambda name: name, app.theme)
-    )
+    picker = Picker("theme", columns, names, lambda name: name, lambda name: name, app.theme)
+    chosen = await app.push_screen_wait(picker)
     if chosen is not None:
         app.theme = chosen
         remember(chosen)
