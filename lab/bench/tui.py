@@ -1,6 +1,6 @@
 """`lab bench tui`: the real program on a pseudo-terminal, over a large lab: how soon it paints, and at what cost.
 
-The lab is made in a temporary folder (`lab.bench.large_lab`); the program is started as a user starts it, keys are
+The lab is made in a temporary folder (`lab.bench.tui_lab`); the program is started as a user starts it, keys are
 typed, and a terminal emulator says when the screen shows what they do.
 """
 
@@ -74,7 +74,7 @@ def bench_tui(starts: int, seconds: float, presses: int) -> dict[str, Any]:
 @contextlib.contextmanager
 def _large_lab(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """The process that wrote the lab and is its worker."""
-    command = [sys.executable, "-m", "lab.bench.large_lab"]
+    command = [sys.executable, "-m", "lab.bench.tui_lab"]
     worker = subprocess.Popen(command, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert worker.stdout is not None
