@@ -37,7 +37,7 @@ class Person:
 def people(study: StudyRow) -> list[Person]:
     """The personas of a study, in the order of the data."""
     folder = artifacts().fetched(get_dataset(study.dataset).folder)
-    dataset = _dataset(str(folder))
+    dataset = dataset_in(str(folder))
     return [_person(persona, dataset) for persona in dataset.personas[: study.spec["personas"]]]
 
 
@@ -53,7 +53,7 @@ def known_contexts(study: StudyRow) -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=2)
 def _contexts(folder: str) -> dict[str, tuple[str, ...]]:
     seen: dict[str, Counter[str]] = {}
-    for dialogue in _dataset(folder).dialogues:
+    for dialogue in dataset_in(folder).dialogues:
         for key, value in dialogue.context.items():
             seen.setdefault(key, Counter())[str(value)] += 1
     return {key: _in_order(key, values) for key, values in seen.items()}
@@ -67,7 +67,7 @@ def _in_order(key: str, values: Counter[str]) -> tuple[str, ...]:
 def held_out(study: StudyRow, persona: str, part: Part) -> list[Dialogue]:
     """The persona's dialogues of one part of the study's split, oldest first."""
     folder = artifacts().fetched(get_dataset(study.dataset).folder)
-    dataset = _dataset(str(folder))
+    dataset = dataset_in(str(folder))
     who = tuple(one for one in dataset.personas if one.persona_id == persona)
     own = Dataset(who, dataset.of(persona)[: study.spec["dialogues"]])
     wanted = set(split_by_time(own, tuple(study.spec["split"])).personas[persona].part(part))
@@ -95,7 +95,8 @@ def parsed(text: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=2)
-def _dataset(folder: str) -> Dataset:
+def dataset_in(folder: str) -> Dataset:
+    """The data set in a folder; the last two that were asked for are kept."""
     return load(folder)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from lab.data.load import load
 from lab.data.split import Split, split_by_time
 from lab.data.types import Dataset
 from lab.db.queries import StudyRow, get_dataset
+from lab.report.people import dataset_in
 from lab.store.artifacts import artifacts
 
 
@@ -25,6 +25,6 @@ def data_of(study: StudyRow) -> tuple[Dataset, Split]:
 def _data(
     folder: str, personas: int | None, dialogues: int | None, shares: tuple[float, float, float]
 ) -> tuple[Dataset, Split]:
-    whole = load(folder)
+    whole = dataset_in(folder)
     data = whole.take(personas or len(whole.personas), dialogues)
     return data, split_by_time(data, shares)

@@ -24,9 +24,9 @@ from lab.paths import inside
 from lab.report.predictions import Prediction, read_predictions
 from lab.settings import load_settings
 from lab.store.manifest import described, parsed
-from lab.tui.feeds.results import _turn
+from lab.tui.feeds.turns import turn_of
 from lab.tui.text import clean
-from lab.tui.widgets.dialogues import dialogue_lines
+from lab.tui.widgets.dialogues import turn_lines
 
 # ---------------------------------------------------------------- studies
 
@@ -211,7 +211,7 @@ def attack_predictions(home: Path, content: bytes) -> None:
     """Predictions are read, and laid out on the screen; or they are refused."""
     (home / "predictions.jsonl").write_bytes(content)
     for prediction in told(lambda: read_predictions(home)) or ():
-        for line in dialogue_lines([_turn(prediction, "unified", prediction)], 80, 0):
+        for line in turn_lines(turn_of(prediction, {"unified": prediction, "hybrid": prediction}), 80, 0):
             check_plain("".join(text for text, _ in clean(line)))
 
 

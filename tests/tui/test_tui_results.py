@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from textual.widgets import ContentSwitcher
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import scores
+from lab.db.looks import looks
+from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tui.exports import export
 from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
 from lab.tui.marks import marked, settings
 
@@ -33,50 +37,48 @@ async def _go(pilot: Pilot[None], *keys: str, level: str) -> str:
 
 
 async def test_an_empty_lab_and_a_study_without_scores_say_what_to_do_next(data: Path) -> None:
-    async with opened() as pilot:
-        assert "lab run --data" in await pressed(pilot, "3")
+    async with opened(tab="results") as pilot:
+        assert "lab run --data" in shown(pilot)
         tui_lab.queue_study(data)
-        screen = await until(pilot, lambda: "nothing is evaluated on test yet" in shown(pilot))
+        screen = await until(pilot, lambda: "nothing is evaluated on val yet" in shown(pilot))
         assert "0 of 12 jobs are done" in screen
 
 
 async def test_methods_stand_with_their_intervals_against_unified(data: Path) -> None:
     tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         screen = await until(pilot, lambda: "hybrid" in shown(pilot))
         hybrid, unified = _line(screen, "hybrid"), _line(screen, "unified")
         for word in (".873", "●", "+.040 [", "83%", "3.24M", "3m07s"):
             assert word in hybrid
         assert "0.54M" in unified
         assert "−.0" in _line(screen, "persona")
-        assert "6 personas · 1 seed · smollm2-135m" in screen
+        assert "val, 6 personas, 1 seed  embedding similarity  smollm2-135m on home" in screen
 
 
 async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> None:
     tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         await pilot.press("end")
         screen = await until(pilot, lambda: "The unified LoRA, frozen" in shown(pilot))
-        assert "● improves 83% of personas (goal > 60%)" in screen
+        assert "● met      improves 83% of personas (goal > 60%)" in screen
+        assert "✗ not met  better, but p .060 (goal: better, p < .05)" in screen
         assert "as published" in screen
         assert "numerical" in screen
 
 
 async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data: Path) -> None:
     tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         await until(pilot, lambda: "hybrid" in shown(pilot))
         screen = await _go(pilot, "end", "enter", level="personas")
-        assert "test ▸ hybrid" in screen
-        gains = [line.split()[4] for line in screen.splitlines()[3:9]]
+        assert "val ▸ hybrid" in screen
+        gains = [line.split()[4] for line in screen.splitlines()[6:12]]
         assert gains == sorted(gains, key=lambda gain: float(gain.replace("−", "-")), reverse=True)
         assert "Retired machinist" in screen
         screen = await _go(pilot, "enter", level="dialogues")
-        assert "test ▸ hybrid ▸ " in screen
+        assert "val ▸ hybrid ▸ " in screen
         assert "reference" in screen
         assert "unified" in screen
         assert "A bit warmer in here" in screen
@@ -88,8 +90,7 @@ async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data
 
 async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: Path) -> None:
     tui_lab.done(data)
-    async with opened(NARROW) as pilot:
-        await pilot.press("3")
+    async with opened(NARROW, "results") as pilot:
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "end", "up", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
@@ -106,8 +107,7 @@ async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: 
 
 async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
     tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "home", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
@@ -117,24 +117,21 @@ async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
 
 async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show_it(data: Path) -> None:
     tui_lab.done(data)
-    async with opened(NARROW) as pilot:
-        await pilot.press("3")
+    async with opened(NARROW, "results") as pilot:
         screen = await until(pilot, lambda: "hybrid" in shown(pilot))
-        assert "method +9 →" in screen
-        assert "goal  dev F1" not in screen
+        assert "method +11 →" in screen
+        assert "goal  params" not in screen
         screen = await pressed(pilot, "right")
-        assert "worst Δ  goal  dev F1" in screen
-        assert _line(screen, "base").split()[1:3] == ["−.275", "○○○○"]
-        assert _line(screen, "unified").split()[1] == "–"
+        assert "worst  worst Δ  goal" in screen
+        assert _line(screen, "base").split()[-6:-3] == [".581", "−.275", "○○○○"]
 
 
 async def test_a_condition_that_is_not_met_does_not_read_as_met(data: Path) -> None:
     tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         await until(pilot, lambda: "The base model as it is." in shown(pilot))
         screen = shown(pilot)
-        assert "✗ worse: p <.001 (goal: better, p < .05)" in screen
+        assert "✗ not met  worse: p <.001 (goal: better, p < .05)" in screen
         assert "● better" not in screen
 
 
@@ -152,9 +149,8 @@ async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
         return read(feed, wanted)
 
     monkeypatch.setattr(ResultsFeed, "read", slowly)
-    async with opened() as pilot:
-        await pilot.press("3")
-        await until(pilot, lambda: "nothing is evaluated on test yet" in shown(pilot))
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "nothing is evaluated on val yet" in shown(pilot))
         await pilot.press("s")
         await picking(pilot)
         await typed(pilot, "smart")
@@ -167,32 +163,204 @@ async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
         await _go(pilot, "enter", level="personas")  # the keys go to the table again
 
 
-async def test_v_looks_at_the_other_split(data: Path) -> None:
-    tui_lab.done(data)
-    async with opened() as pilot:
-        await pilot.press("3")
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+async def test_val_comes_first_and_test_only_when_it_is_asked_for_and_counted(data: Path) -> None:
+    study = tui_lab.done(data)
+    async with opened(tab="results") as pilot:
+        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        assert screen.splitlines()[1].startswith(" val, 6 personas, 1 seed")
+        screen = await pressed(pilot, "v")
+        assert "Open the test scores? Nobody has read them" in screen
+        assert screen.splitlines()[1].startswith(" val")
+        await pressed(pilot, "n")  # any other key is a no
+        assert looks(study.dataset) == []
+        await pressed(pilot, "v")
+        await pilot.press("y")
+        await until(pilot, lambda: shown(pilot).splitlines()[1].startswith(" test, 6 personas, 1 seed, looked at once"))
+        assert [look.by for look in looks(study.dataset)] == ["Results screen"]
         await pilot.press("v")
         await until(pilot, lambda: shown(pilot).splitlines()[1].startswith(" val"))
-        await pilot.press("v")
-        await until(pilot, lambda: shown(pilot).splitlines()[1].startswith(" test"))
+        await pilot.press("v")  # the same plan again is no other look
+        await until(pilot, lambda: "looked at once" in shown(pilot))
+        assert len(looks(study.dataset)) == 1
+
+
+async def test_a_study_that_changes_while_its_test_scores_are_open_asks_again(data: Path) -> None:
+    study = tui_lab.queue_study(data, methods=("base", "unified"))
+    tui_lab.add_worker()
+    tui_lab.finish_all()
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "unified" in shown(pilot))
+        await pressed(pilot, "v")
+        await pilot.press("y")
+        await until(pilot, lambda: "looked at once" in shown(pilot))
+        tui_lab.queue_study(data, methods=("base", "unified", "hybrid"))
+        screen = await until(pilot, lambda: "the study has changed" in shown(pilot))
+        assert len(looks(study.dataset)) == 1
+        tui_lab.finish_all()
+        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        assert screen.splitlines()[1].startswith(" val")
+        assert "They were read once, and the study has changed" in await pressed(pilot, "v")
+        await pilot.press("y")
+        screen = await until(pilot, lambda: "looked at 2 times" in shown(pilot))
+        assert "hybrid†" in screen
+        assert "1 method was added or changed after that (hybrid)" in screen
+
+
+async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = tui_lab.parse_study
+    monkeypatch.setattr(tui_lab, "parse_study", lambda content, where: parse(content | {"evaluate": ["test"]}, where))
+    study = tui_lab.queue_study(data, methods=("base", "unified"))
+    tui_lab.add_worker()
+    tui_lab.finish_all()
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "is evaluated on test only" in shown(pilot))
+        assert looks(study.dataset) == []
+        assert "Nobody has read them" in await pressed(pilot, "v")
+        assert "is evaluated on test only" in await pressed(pilot, "escape")
+        await pressed(pilot, "v")
+        await pilot.press("y")
+        await until(pilot, lambda: "looked at once" in shown(pilot))
+
+
+async def test_another_metric_is_compared_the_way_it_is_better(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await pilot.press("m")
+        await picking(pilot)
+        await typed(pilot, "token nll")
+        await pilot.press("enter")
+        screen = await until(pilot, lambda: "token NLL (lower is better)" in shown(pilot))
+        hybrid = _line(screen, "hybrid")
+        assert "1.455" in hybrid
+        assert "−.0" in hybrid.split("[")[0]
+        assert "83%" in hybrid
+        await _go(pilot, "end", "enter", level="personas")
+        assert "5 gain · 0 the same · 1 lose" in shown(pilot)
+
+
+async def test_methods_are_sorted_by_any_column(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+
+        def order() -> list[str]:
+            return [line.split()[0] for line in shown(pilot).splitlines()[3:7]]
+
+        assert order() == ["base", "unified", "persona", "hybrid"]
+        await pressed(pilot, "o", "o")  # by similarity
+        assert order() == ["base", "persona", "unified", "hybrid"]
+        await pressed(pilot, "O")
+        assert order() == ["hybrid", "unified", "persona", "base"]
+
+
+async def test_controls_and_the_ceiling_stand_apart(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(tui_lab.LIFT, "swapped-persona", 0.66)
+    tui_lab.queue_study(data, methods=("base", "unified", "persona", "swapped-persona"))
+    tui_lab.add_worker()
+    tui_lab.finish_all()
+    async with opened(tab="results") as pilot:
+        screen = await until(pilot, lambda: "swapped-persona" in shown(pilot))
+        lines = screen.splitlines()
+        control = next(y for y, line in enumerate(lines) if line.startswith(" control"))
+        assert lines[control + 1].split()[:2] == ["swapped-persona", ".657"]
+        assert control > next(y for y, line in enumerate(lines) if line.startswith(" persona"))
+        assert "ceiling, not a result" in screen
+        await pilot.press("tab")
+        screen = await until(pilot, lambda: "A control: every persona is served" in shown(pilot))
+        assert "control of persona: there is no gain to take away" in screen
+        assert "val ▸ swapped-persona" in await _go(pilot, "enter", level="personas")
+
+
+@pytest.mark.parametrize(("key", "form"), [("c", "csv"), ("m", "md"), ("p", "png")])
+async def test_x_writes_the_table_to_a_file_and_says_where(data: Path, key: str, form: str) -> None:
+    tui_lab.done(data)
+    file = load_settings().artifacts / "exports" / "smart-home-6" / f"val-embedding_similarity.{form}"
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        assert "c CSV · m Markdown · p PNG" in await pressed(pilot, "x")
+        await pilot.press(key)
+        screen = await until(pilot, lambda: "written: " in shown(pilot))
+        assert f"embedding_similarity.{form}" in screen
+        assert file.stat().st_size > 400
+
+
+def test_an_export_holds_what_the_table_shows(data: Path) -> None:
+    board = ResultsFeed().read(Wanted(tui_lab.done(data), "val")).board
+    assert board is not None
+    export(board, "csv")
+    export(board, "md")
+    folder = load_settings().artifacts / "exports" / "smart-home-6"
+    rows = list(csv.DictReader((folder / "val-embedding_similarity.csv").open()))
+    assert [row["method"] for row in rows] == ["base", "unified", "persona", "hybrid", "oracle per persona"]
+    hybrid = board.row("hybrid")
+    assert hybrid is not None
+    assert float(rows[3]["mean"]) == hybrid.evidence.summary.mean
+    assert float(rows[3]["token_nll"]) == hybrid.result.metrics["token_nll"].mean
+    assert rows[1]["kind"] == "reference"
+    assert rows[4]["kind"] == "ceiling, not a result"
+    text = (folder / "val-embedding_similarity.md").read_text()
+    assert "| hybrid | .873 |" in text
+    assert "With only 6 personas" in text or "with only 6 personas" in text
+
+
+def test_an_export_that_cannot_be_written_says_so(data: Path) -> None:
+    board = ResultsFeed().read(Wanted(tui_lab.done(data), "val")).board
+    assert board is not None
+    (load_settings().artifacts / "exports").write_text("in the way")
+    with pytest.raises(LabError, match="the export cannot be written"):
+        export(board, "csv")
+
+
+async def test_any_two_methods_stand_beside_the_reference(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await _go(pilot, "end", "enter", level="personas")
+        screen = await _go(pilot, "enter", level="dialogues")
+        assert "unified  ." in screen
+        await pilot.press("less_than_sign")
+        await picking(pilot)
+        await typed(pilot, "base")
+        await pilot.press("enter")
+        screen = await until(pilot, lambda: "base  ." in shown(pilot))
+        assert "hybrid  ." in screen
+        assert "unified  ." not in screen
+        await pilot.press("greater_than_sign")
+        await picking(pilot)
+        await typed(pilot, "its own train")
+        await pilot.press("enter")
+        screen = await until(pilot, lambda: "persona  ." in shown(pilot))
+        assert "val ▸ persona ▸ raj" in screen
+        assert "✗ devices" in screen
+
+
+async def test_w_goes_to_the_next_turn_with_a_wrong_device(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW, "results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await _go(pilot, "end", "up", "enter", level="personas")
+        before = await _go(pilot, "enter", level="dialogues")
+        after = await pressed(pilot, "w")
+        assert after != before
+        assert "✗ devices" in _line(after, "reference")
 
 
 async def test_results_come_by_themselves_when_an_evaluation_ends(data: Path) -> None:
     tui_lab.queue_study(data)
     tui_lab.add_worker()
-    async with opened() as pilot:
-        await pressed(pilot, "3")
+    async with opened(tab="results") as pilot:
         tui_lab.finish_all()
         await until(pilot, lambda: "hybrid" in shown(pilot))
 
 
 async def test_predictions_that_are_gone_are_said_in_place(data: Path) -> None:
     study = tui_lab.done(data)
-    for folder in scores.evaluations(study.id, "test").values():
+    for folder in scores.evaluations(study.id, "val").values():
         (load_settings().artifacts / folder / "predictions.jsonl").unlink()
-    async with opened() as pilot:
-        await pilot.press("3")
+    async with opened(tab="results") as pilot:
         await until(pilot, lambda: "hybrid" in shown(pilot))
         await _go(pilot, "enter", level="personas")
         await pilot.press("enter")

@@ -205,9 +205,7 @@ def _detail(study: StudyRow, name: str, choices: Choices, shown: PersonaMap | No
         min(sizes),
         ranked,
         tuple(choices.routed(name)),
-        tuple(
-            Near(one, distance, choices.best(one)) for one, distance in (shown.nearest(name, _NEAR) if shown else ())
-        ),
+        tuple(Near(one, distance, choices.best(one)) for one, distance in near),
         label,
         len(fellows),
         tuple(choices.favourites(fellows)),

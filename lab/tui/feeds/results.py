@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from lab.db.queries import StudyRow, manifest_of
-from lab.db.scores import evaluations
-from lab.methods.spec import catalog
-from lab.metrics.actions import Action, parse_actions
+from lab.db.queries import StudyRow
+from lab.db.scores import evaluated_splits
+from lab.metrics.aggregate import METRICS
+from lab.report.looks import TEST, looks_at, would_count
 from lab.report.people import people
-from lab.report.predictions import Prediction, read_predictions
-from lab.report.results import REFERENCE, Results, persona_scores, results
-from lab.store.artifacts import artifacts
+from lab.report.results import MAIN_METRIC, REFERENCE, Results, results
+from lab.tui.feeds.board import Board, read_board
+from lab.tui.feeds.turns import Turn, turns_of
 
 _SCREEN = "Results screen"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the screen shows: a study's table, or one method's personas, or one persona's dialogues."""
+    """What the screen shows: a study's board, or one method's personas, or one persona's dialogues.
+
+    Without a `split` it is val or, where a study is not evaluated on val, the first that it is evaluated on. Test is
+    read only where that counts as no new look, or where `agreed`.
+    """
 
     study: StudyRow | None
-    split: str
+    split: str = ""
     method: str = ""
     persona: str = ""
+    metric: str = MAIN_METRIC
+    beside: str = REFERENCE  # the method whose answers stand beside those of `method`
+    agreed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +43,28 @@ class PersonaResult:
     description: str
     score: float
     unified: float | None
+    higher_is_better: bool = True
 
     @property
     def difference(self) -> float | None:
-        """How much better than unified."""
+        """How far from unified."""
         return None if self.unified is None else self.score - self.unified
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a method answered in one turn."""
-
-    method: str
-    text: str
-    similarity: float
-    actions: frozenset[Action]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One assistant turn: what came before it, the reference and the methods' answers."""
-
-    dialogue_id: str
-    number: int  # 1 for the first that the assistant answers
-    task_type: str
-    context: dict[str, object]
-    said: tuple[tuple[str, str], ...]  # (role, text) since the assistant's turn before
-    reference: str
-    actions: frozenset[Action]
-    answers: tuple[Answer, ...]
+    @property
+    def gain(self) -> float | None:
+        """How much better than unified."""
+        return self.difference if self.difference is None or self.higher_is_better else -self.difference
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsView:
     """What there is to show at the level that is wanted."""
 
-    wanted: Wanted
+    wanted: Wanted  # with the split that is shown
+    splits: tuple[str, ...] = ()  # that the study evaluates, those that may choose first
+    asks: str = ""  # to be answered before test is read; nothing of it has been
     table: Results | None = None
-    lowest: dict[str, float] = field(default_factory=dict)  # method → its worst persona's score
-    about: dict[str, str] = field(default_factory=dict)  # method → what it is
+    board: Board | None = None
     personas: list[PersonaResult] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
 
@@ -84,39 +74,65 @@ class ResultsFeed:
     """Computes anew only when another evaluation has succeeded."""
 
     _of: tuple[object, ...] = ()
+    _splits: tuple[str, ...] = ()
+    _tables: dict[str, Results] = field(default_factory=dict)  # split → every metric of every method
+    _boards: dict[tuple[str, str], Board] = field(default_factory=dict)  # split and metric
+    _level: tuple[object, ...] = ()
     _view: ResultsView | None = None
-    _scores_of: tuple[object, ...] = ()
-    _scores: dict[str, dict[str, float]] = field(default_factory=dict)  # method → persona → score
 
     def read(self, wanted: Wanted) -> ResultsView:
         """The present view; the same object as before if nothing changed."""
         study = wanted.study
         if study is None:
             return ResultsView(wanted)
-        of = (study.id, tuple(sorted(study.counts.items())), wanted.split)
-        if of != self._scores_of:
-            self._scores, self._scores_of = persona_scores(study, wanted.split, by=_SCREEN), of
-        level = (*of, wanted.method, wanted.persona)
-        if self._view is None or level != self._of:
-            self._view, self._of = _view(study, wanted, self._scores), level
+        self._start(study)
+        wanted = replace(wanted, split=wanted.split if wanted.split in self._splits else next(iter(self._splits), TEST))
+        if wanted.split not in self._tables and not wanted.agreed and would_count(study, wanted.split):
+            return ResultsView(wanted, self._splits, asks=_question(study))
+        level = (*self._of, replace(wanted, study=None, agreed=True))
+        if self._view is None or level != self._level:
+            self._view, self._level = self._read(study, wanted), level
         return self._view
 
+    def _start(self, study: StudyRow) -> None:
+        """Forget what was read of another study, or before other jobs ended."""
+        of = (study.id, study.n_jobs, tuple(sorted(study.counts.items())))
+        if of != self._of:
+            self._of, self._tables, self._boards = of, {}, {}
+            self._splits = tuple(sorted(evaluated_splits(study.id), key=["val", "train", "test"].index))
 
-def _view(study: StudyRow, wanted: Wanted, scores: dict[str, dict[str, float]]) -> ResultsView:
-    if wanted.persona:
-        return ResultsView(wanted, turns=_turns(study, wanted))
-    if wanted.method:
-        return ResultsView(wanted, personas=_personas(study, wanted.method, scores))
-    own = study.spec.get("method", {})
-    about = {name: method.about for name, method in catalog().items()}
-    about |= {name: method.get("about", "") for name, method in own.items()}
-    lowest = {method: min(values.values()) for method, values in scores.items()}
-    return ResultsView(wanted, results(study, wanted.split, by=_SCREEN), lowest, about)
+    def _read(self, study: StudyRow, wanted: Wanted) -> ResultsView:
+        board = self._board(study, wanted)
+        view = ResultsView(wanted, self._splits, table=self._tables[wanted.split], board=board)
+        if wanted.persona:
+            asked = (wanted.beside, wanted.method)
+            return replace(view, turns=turns_of(study, wanted.split, wanted.persona, asked))
+        if wanted.method:
+            return replace(view, personas=_personas(study, wanted.method, board))
+        return view
+
+    def _board(self, study: StudyRow, wanted: Wanted) -> Board:
+        if wanted.split not in self._tables:
+            self._tables[wanted.split] = results(study, wanted.split, by=_SCREEN)
+        of = (wanted.split, wanted.metric)
+        if of not in self._boards:
+            self._boards[of] = read_board(study, self._tables[wanted.split], wanted.metric)
+        return self._boards[of]
 
 
-def _personas(study: StudyRow, method: str, scores: dict[str, dict[str, float]]) -> list[PersonaResult]:
+def _question(study: StudyRow) -> str:
+    """What is asked before test is looked at."""
+    looks = looks_at(study)
+    if not looks.own:
+        return "Open the test scores? Nobody has read them; this is counted, and told in every report"
+    return f"Open the test scores again? They were read {looks.times}, and the study has changed: this is counted too"
+
+
+def _personas(study: StudyRow, method: str, board: Board) -> list[PersonaResult]:
     """The personas, those that gain most first."""
-    unified = scores.get(REFERENCE, {}) if method != REFERENCE else {}
+    higher = METRICS[board.metric].higher_is_better is not False
+    own, reference = board.row(method), board.row(REFERENCE)
+    unified: Mapping[str, float] = reference.scores if reference and method != REFERENCE else {}
     known = {person.persona_id: person for person in people(study)}
     rows = [
         PersonaResult(
@@ -125,44 +141,14 @@ def _personas(study: StudyRow, method: str, scores: dict[str, dict[str, float]])
             known[key].description if key in known else "",
             score,
             unified.get(key),
+            higher,
         )
-        for key, score in scores.get(method, {}).items()
+        for key, score in (own.scores.items() if own else ())
     ]
-    return sorted(rows, key=lambda row: row.score if row.difference is None else row.difference, reverse=True)
+    return sorted(rows, key=_merit, reverse=True)
 
 
-def _turns(study: StudyRow, wanted: Wanted) -> list[Turn]:
-    """Every turn of the persona; unified's answer stands beside that of another method."""
-    folders = evaluations(study.id, wanted.split)
-    methods = [method for method in dict.fromkeys((REFERENCE, wanted.method)) if method in folders]
-    there = artifacts()
-    here = {method: there.fetched(folders[method], manifest_of(folders[method])) for method in methods}
-    read = {method: read_predictions(folder, wanted.persona) for method, folder in here.items()}
-    beside = {(row.dialogue_id, row.turn): row for row in read.get(REFERENCE, []) if wanted.method != REFERENCE}
-    return [_turn(row, wanted.method, beside.get((row.dialogue_id, row.turn))) for row in read.get(wanted.method, [])]
-
-
-def _turn(row: Prediction, method: str, unified: Prediction | None) -> Turn:
-    answers = [_answer(REFERENCE, unified)] if unified is not None else []
-    return Turn(
-        row.dialogue_id,
-        1 + sum(message.get("role") == "assistant" for message in row.history),
-        row.task_type,
-        row.context,
-        tuple(_since_last_answer(row.history)),
-        row.reference,
-        parse_actions(row.reference),
-        (*answers, _answer(method, row)),
-    )
-
-
-def _answer(method: str, row: Prediction) -> Answer:
-    return Answer(method, row.prediction, row.similarity, parse_actions(row.prediction))
-
-
-def _since_last_answer(history: Iterable[dict[str, str]]) -> Iterator[tuple[str, str]]:
-    said: list[tuple[str, str]] = []
-    for message in history:
-        role, content = message.get("role", ""), message.get("content", "")
-        said = [] if role == "assistant" else [*said, (role, content)]
-    yield from said
+def _merit(row: PersonaResult) -> float:
+    if row.gain is not None:
+        return row.gain
+    return row.score if row.higher_is_better else -row.score

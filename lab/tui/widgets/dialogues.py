@@ -12,43 +12,39 @@ from lab.safe import one_line
 from lab.tui.format import context_words, fraction
 from lab.tui.marks import marked, settings
 from lab.tui.text import Line, beside, fit_line, joined, width, wrap_spans
-from lab.tui.widgets.lines import Lines
+from lab.tui.widgets.reader import Reader
 
 if TYPE_CHECKING:
-    from lab.tui.feeds.results import Answer, Turn
+    from lab.tui.feeds.turns import Answer, Turn
 
 _THREE_COLUMNS = 100  # in fewer cells, one answer at a time stands beside the reference
 _GAP = 3
 
 
-class Dialogues(Lines, can_focus=True):
+class Dialogues(Reader):
     """Dialogues to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,left", "answer", "other answer", key_display="→", id="dialogues.answer"),
-        Binding("n,right_square_bracket", "dialogue(1)", "next dialogue", id="dialogues.next"),
-        Binding("b,left_square_bracket", "dialogue(-1)", "dialogue before", id="dialogues.before"),
+        Binding("w", "wrong(1)", "next wrong", id="dialogues.wrong"),
+        Binding("W", "wrong(-1)", "wrong before", show=False, id="dialogues.wrong_before"),
     ]
 
     def __init__(self) -> None:
         super().__init__(id="dialogues")
         self._turns: Sequence[Turn] | None = None
-        self._heads: list[int] = []
+        self._wrong: list[int] = []
         self._back = 0  # of one answer at a time: how far before the last, which is the method's own
 
     def tell(self, turns: Sequence[Turn]) -> None:
-        """Show these turns; the same again cost nothing."""
-        if turns is not self._turns:
-            self._turns, self._back = turns, 0
-            self.show(self._laid_out)
+        """Show these turns; the same again cost nothing, and another answer to them leaves the place."""
+        if turns is self._turns:
+            return
+        before = [(turn.dialogue_id, turn.number) for turn in self._turns or ()]
+        self._turns, self._back = turns, 0
+        self.read(self._pages)
+        if before != [(turn.dialogue_id, turn.number) for turn in turns]:
             self.scroll_home(animate=False, immediate=True)
-
-    def action_dialogue(self, by: int) -> None:
-        """Go to the dialogue after or before this one."""
-        here = round(self.scroll_y)
-        heads = [y for y in self._heads if (y > here if by > 0 else y < here)]
-        if heads:
-            self.scroll_to(y=min(heads) if by > 0 else max(heads), animate=False, immediate=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Another answer is asked for where not all of them fit."""
@@ -59,32 +55,38 @@ class Dialogues(Lines, can_focus=True):
     def action_answer(self) -> None:
         """The other method's answer beside the reference."""
         self._back += 1
-        self.show(self._laid_out)
+        self.read(self._pages)
+
+    def action_wrong(self, by: int) -> bool:
+        """Go to the turn after or before this one in which the method sets a device otherwise than the reference."""
+        return self.jump(self._wrong, by)
 
     def on_resize(self) -> None:
         """Lay out for the new width, in which all answers may fit."""
         super().on_resize()
         self.screen.refresh_bindings()
 
-    def _laid_out(self, cells: int) -> list[Line]:
+    def _pages(self, cells: int) -> tuple[list[Line], list[int]]:
         lines: list[Line] = []
-        self._heads = []
+        heads: list[int] = []
+        self._wrong = []
         for _, turns in groupby(self._turns or (), key=lambda turn: turn.dialogue_id):
-            self._heads.append(len(lines))
-            lines += dialogue_lines(list(turns), cells, self._back)
-        return lines
+            heads.append(len(lines))
+            own = list(turns)
+            lines.append(_title(own[0], cells))
+            for turn in own:
+                if turn.is_wrong:
+                    self._wrong.append(len(lines))
+                lines += turn_lines(turn, cells, self._back)
+            lines.append(())
+        return lines or [((" no answer of this persona is kept", "dim"),)], heads
 
 
-def dialogue_lines(turns: Sequence[Turn], cells: int, back: int) -> list[Line]:
-    """One dialogue in so many cells."""
-    first = turns[0]
+def _title(first: Turn, cells: int) -> Line:
     about = " · ".join(filter(None, (one_line(first.task_type), context_words(first.context))))
     title = joined([((one_line(first.dialogue_id), "strong"),), ((about, "dim"),)])
     rule = "━" * max(cells - width(title) - 4, 0)
-    lines: list[Line] = [fit_line((("━━ ", "faint"), *title, (" ", ""), (rule, "faint")), cells)]
-    for turn in turns:
-        lines += turn_lines(turn, cells, back)
-    return [*lines, ()]
+    return fit_line((("━━ ", "faint"), *title, (" ", ""), (rule, "faint")), cells)
 
 
 def turn_lines(turn: Turn, cells: int, back: int) -> list[Line]:
@@ -114,7 +116,13 @@ def _reference(turn: Turn, against: Answer, cells: int) -> Iterator[Line]:
 
 
 def _answer(turn: Turn, answer: Answer, cells: int, more: str) -> Iterator[Line]:
-    yield ((one_line(answer.method), "head"), (f"  {fraction(answer.similarity)}", "second"), (more, "accent"))
+    wrong = "" if answer.actions == turn.actions else "  ✗ devices"
+    yield (
+        (one_line(answer.method), "head"),
+        (f"  {fraction(answer.similarity)}", "second"),
+        (wrong, "bad"),
+        (more, "accent"),
+    )
     yield from wrap_spans(marked(answer.text, turn.reference) if answer.text.strip() else [("(empty)", "dim")], cells)
     if answer.actions:
         yield from wrap_spans(settings(answer.actions, turn.actions), cells)

@@ -2,127 +2,176 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lab.safe import one_line
 from lab.tui.format import count, duration, fraction, interval_bar, p_value, percent, signed
-from lab.tui.text import Line
+from lab.tui.text import Line, wrap_spans
+from lab.tui.widgets.spread import Scale, scale_of, strip
 from lab.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from lab.report.results import MethodResult
-    from lab.tui.feeds.results import ResultsView
+    from lab.metrics.paired import Against
+    from lab.metrics.statistics import Summary
+    from lab.tui.feeds.board import Board, BoardRow
 
 MAIN = "embedding_similarity"
-# The published criteria of success: share improved, mean similarity, worst persona, p.
-IMPROVED, MEAN, LOWEST, P = 0.60, 0.85, 0.70, 0.05
+_OTHERS = {MAIN: "sim", "device_f1": "dev F1", "parameter_f1": "par F1", "numerical_precision": "num P",
+           "token_nll": "NLL"}  # fmt: skip
 
-Value = Callable[["MethodResult", int], Line]
-
-
-class MethodsTable(Table["MethodResult"]):
-    """One row a method."""
-
-    def __init__(self) -> None:
-        super().__init__((), key=lambda method: method.name, id="methods")
-
-    def tell(self, view: ResultsView) -> None:
-        """Show the methods of this view."""
-        methods = view.table.methods if view.table else []
-        self.refit(_columns(view.lowest, _scale(methods)))
-        self.fill(methods)
+Value = Callable[["BoardRow", int], Line]
 
 
-def criteria(method: MethodResult, lowest: float | None) -> list[tuple[str, bool]]:
-    """The four criteria of success, each said as it is with this method, and whether it meets it."""
-    versus, mean = method.vs_unified, method.metrics[MAIN].mean
-    if versus is None or lowest is None:
+class MethodsTable(Table["BoardRow"]):
+    """One row a method; the controls have a table of their own below, with the same columns."""
+
+    def __init__(self, title: str, *, id: str) -> None:  # noqa: A002 (Textual's name for it)
+        super().__init__((), key=lambda row: row.name, id=id)
+        self._title = title
+
+    def tell(self, rows: Sequence[BoardRow], board: Board) -> None:
+        """Show these rows, on the scales of the whole board."""
+        self.refit(_columns(self._title, board))
+        self.fill(rows)
+
+
+def tone_of(versus: Against | None) -> str:
+    """By what the test says after correction; what shows no difference has no colour."""
+    if versus is None:
+        return "second"
+    return "good" if versus.gains else "bad" if versus.loses else ""
+
+
+def apart(board: Board, cells: int) -> list[Line]:
+    """Below the table: what no method reaches by choosing honestly."""
+    ceiling = board.ceiling
+    if ceiling is None or (not board.controls and len(ceiling.among) < 2):
         return []
-    met = versus.difference > 0 and versus.p_holm < P
-    better = (
-        "better" if met else "better, but" if versus.difference > 0 else "worse:" if versus.difference < 0 else "even:"
+    return wrap_spans(
+        [
+            ("oracle per persona  ", "dim"),
+            (fraction(ceiling.oracle), ""),
+            (f"  {signed(ceiling.oracle_gain)} over {one_line(ceiling.default)}", "dim"),
+            ("  ceiling, not a result", "warn"),
+            (f": of {len(ceiling.among)} the best for each, chosen on these very scores", "dim"),
+        ],
+        cells,
     )
-    return [
-        (f"improves {percent(versus.improved)} of personas (goal > {percent(IMPROVED)})", versus.improved > IMPROVED),
-        (f"mean similarity {fraction(mean)} (goal > {fraction(MEAN, 2)})", mean > MEAN),
-        (f"lowest persona {fraction(lowest)} (goal ≥ {fraction(LOWEST, 2)})", lowest >= LOWEST),
-        (f"{better} p {p_value(versus.p_holm)} (goal: better, p < {fraction(P, 2)})", met),
+
+
+def _columns(title: str, board: Board) -> list[Column[BoardRow]]:
+    means = _ends(row.evidence.summary for row in board.rows)
+    scores = scale_of(score for row in board.rows for score in row.scores.values())
+
+    def spread(row: BoardRow, cells: int) -> Line:
+        return ((strip(row.scores.values(), scores, cells), "dim"),)
+
+    main = board.metric == MAIN
+    others = [
+        Column(short, 6, _metric(name), right=True, rank=10 + number, sort=_metric_value(name))
+        for number, (name, short) in enumerate(_OTHERS.items())
+        if name != board.metric and name in board.metrics
     ]
-
-
-def _scale(methods: list[MethodResult]) -> tuple[float, float]:
-    """From the lowest end of any interval to the highest."""
-    ends = [
-        end
-        for method in methods
-        if (found := method.metrics.get(MAIN))
-        for end in (found.low, found.mean, found.high)
-        if end is not None
-    ]
-    return (min(ends), max(ends)) if ends else (0.0, 1.0)
-
-
-def _columns(lowest: dict[str, float], scale: tuple[float, float]) -> list[Column[MethodResult]]:
-    def interval(method: MethodResult, cells: int) -> Line:
-        found = method.metrics.get(MAIN)
-        if found is None:
-            return ()
-        low, high = (found.mean if end is None else end for end in (found.low, found.high))
-        tone = "second" if method.vs_unified is None else "good" if method.vs_unified.difference > 0 else "bad"
-        return ((interval_bar(found.mean, low, high, scale, cells), tone),)
-
-    def circles(method: MethodResult, _: int) -> Line:
-        met = criteria(method, lowest.get(method.name))
-        return tuple(("●" if yes else "○", "good" if yes else "dim") for _, yes in met)
-
     return [
-        Column("method", 14, lambda method, _: ((one_line(method.name), "strong"),), grows=True, stays=True),
-        Column("sim", 5, _metric(MAIN), right=True),
-        Column("95% interval", 12, interval, grows=True),
-        Column("Δ unified", 20, _difference),
-        Column("p (Holm)", 8, _versus(lambda v: p_value(v.p_holm)), right=True),
-        Column("improved", 8, _versus(lambda v: percent(v.improved)), right=True, rank=2),
-        Column("worst Δ", 7, _worst, right=True, rank=6),
-        Column("goal", 4, circles, rank=8),
-        Column("dev F1", 6, _metric("device_f1"), right=True, rank=4),
-        Column("par F1", 6, _metric("parameter_f1"), right=True, rank=5),
-        Column("num P", 5, _metric("numerical_precision"), right=True, rank=5),
-        Column("NLL", 5, _metric("token_nll", 2), right=True, rank=3),
-        Column("params", 6, lambda method, _: ((count(method.cost.parameters), "dim"),), right=True, rank=7),
-        Column("cost", 6, lambda method, _: ((duration(method.cost.train_seconds) or "–", "dim"),), right=True, rank=7),
-        Column("s/ans", 5, _answer_seconds, right=True, rank=9),
+        Column(title, 16, _name, grows=True, stays=True, sort=lambda row: row.name),
+        Column("sim" if main else "score", 5, lambda row, _: ((fraction(row.evidence.summary.mean), "strong"),),
+               right=True, sort=lambda row: row.evidence.summary.mean),
+        Column("interval", 11, _interval(means), grows=True),
+        Column("personas", 12, spread, grows=True, rank=9),
+        Column("Δ unified", 20, _difference, sort=_versus_value(lambda one: one.comparison.difference)),
+        Column("p (Holm)", 8, _versus(lambda one: p_value(one.p_holm)), right=True,
+               sort=_versus_value(lambda one: one.p_holm)),
+        Column("improved", 8, _versus(lambda one: percent(one.comparison.improved)), right=True, rank=2,
+               sort=_versus_value(lambda one: one.comparison.improved)),
+        Column("worst", 5, lambda row, _: ((fraction(row.evidence.summary.worst.value), ""),), right=True, rank=5,
+               sort=lambda row: row.evidence.summary.worst.value),
+        Column("worst Δ", 7, _worst, right=True, rank=8, sort=_versus_value(lambda one: one.comparison.worst.value)),
+        Column("goal", 4, _circles, rank=6, sort=lambda row: sum(one.met for one in row.evidence.criteria)),
+        Column("params", 6, lambda row, _: ((count(row.result.cost.parameters), "dim"),), right=True, rank=7,
+               sort=lambda row: row.result.cost.parameters),
+        Column("cost", 6, lambda row, _: ((duration(row.result.cost.train_seconds) or "–", "dim"),), right=True,
+               rank=7, sort=lambda row: row.result.cost.train_seconds),
+        *others,
+        Column("s/ans", 5, _answer_seconds, right=True, rank=20, sort=lambda row: row.result.cost.seconds_per_answer),
     ]  # fmt: skip
 
 
-def _metric(name: str, digits: int = 3) -> Value:
-    def value(method: MethodResult, _: int) -> Line:
-        found = method.metrics.get(name)
-        return ((fraction(found.mean if found else None, digits), "strong" if name == MAIN else ""),)
+def _ends(summaries: Iterable[Summary]) -> Scale:
+    """From the lowest end of any interval to the highest."""
+    ends = [(one.mean, one.interval) for one in summaries]
+    return scale_of(
+        end for mean, interval in ends for end in (mean, *((interval.low, interval.high) if interval else ()))
+    )
+
+
+def _name(row: BoardRow, cells: int) -> Line:
+    del cells
+    after = (("†", "warn"),) if row.evidence.after_test else ()
+    return ((one_line(row.name), "" if row.evidence.is_control else "strong"), *after)
+
+
+def _interval(scale: Scale) -> Value:
+    def value(row: BoardRow, cells: int) -> Line:
+        summary = row.evidence.summary
+        low, high = (summary.interval.low, summary.interval.high) if summary.interval else (summary.mean,) * 2
+        return ((interval_bar(summary.mean, low, high, scale, cells), tone_of(row.evidence.versus)),)
 
     return value
 
 
-def _versus(say: Callable[..., str]) -> Value:
-    return lambda method, _: ((say(method.vs_unified) if method.vs_unified else "–", ""),)
+def _metric(name: str) -> Value:
+    def value(row: BoardRow, _: int) -> Line:
+        found = row.result.metrics.get(name)
+        return ((fraction(found.mean if found else None), ""),)
+
+    return value
 
 
-def _difference(method: MethodResult, _: int) -> Line:
-    versus = method.vs_unified
+def _metric_value(name: str) -> Callable[[BoardRow], Any]:
+    def value(row: BoardRow) -> float | None:
+        found = row.result.metrics.get(name)
+        return found.mean if found else None
+
+    return value
+
+
+def _versus(say: Callable[[Against], str]) -> Value:
+    return lambda row, _: ((say(row.evidence.versus) if row.evidence.versus else "–", ""),)
+
+
+def _versus_value(value: Callable[[Against], float]) -> Callable[[BoardRow], Any]:
+    return lambda row: value(row.evidence.versus) if row.evidence.versus else None
+
+
+def _difference(row: BoardRow, _: int) -> Line:
+    versus = row.evidence.versus
     if versus is None:
         return (("–", "dim"),)
-    tone = "good" if versus.difference > 0 else "bad"
-    if versus.low is None or versus.high is None:
-        return ((signed(versus.difference), tone),)
-    return ((signed(versus.difference), tone), (f" [{signed(versus.low)} {signed(versus.high)}]", "dim"))
+    found, tone = versus.comparison, tone_of(versus)
+    if found.interval is None:
+        return ((signed(found.difference), tone),)
+    return (
+        (signed(found.difference), tone),
+        (f" [{signed(found.interval.low)} {signed(found.interval.high)}]", "dim"),
+    )
 
 
-def _worst(method: MethodResult, _: int) -> Line:
+def _worst(row: BoardRow, _: int) -> Line:
     """The largest loss of any persona against unified."""
-    worst = method.vs_unified.worst if method.vs_unified else None
-    return ((signed(worst), "dim" if worst is None else "bad" if worst < 0 else ""),)
+    versus = row.evidence.versus
+    if versus is None or not math.isfinite(versus.comparison.worst.value):
+        return (("–", "dim"),)
+    value = versus.comparison.worst.value
+    lost = value < 0 if versus.higher_is_better else value > 0
+    return ((signed(value), "bad" if lost else ""),)
 
 
-def _answer_seconds(method: MethodResult, _: int) -> Line:
-    seconds = method.cost.seconds_per_answer
+def _circles(row: BoardRow, _: int) -> Line:
+    return tuple(("●" if one.met else "○", "good" if one.met else "dim") for one in row.evidence.criteria)
+
+
+def _answer_seconds(row: BoardRow, _: int) -> Line:
+    seconds = row.result.cost.seconds_per_answer
     return (("–" if seconds is None else f"{seconds:.2f}", "dim"),)
