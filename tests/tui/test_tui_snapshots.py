@@ -36,7 +36,7 @@ def _asks(words: str) -> Steps:
 
 
 @looks
-@pytest.mark.parametrize("tab", ["jobs", "results", "chat"])
+@pytest.mark.parametrize("tab", ["jobs", "chat"])
 def test_empty(snap_compare: Compare, size: tuple[int, int], theme: str, tab: str) -> None:
     assert snap_compare(app_in(theme), terminal_size=size, run_before=at(tab))
 
@@ -51,28 +51,6 @@ def test_jobs_busy(snap_compare: Compare, size: tuple[int, int], theme: str, dat
 def test_jobs_failed(snap_compare: Compare, size: tuple[int, int], theme: str, data: Path) -> None:
     tui_lab.failed(data)
     assert snap_compare(app_in(theme), terminal_size=size, run_before=at("jobs", press("e"), sees("attempt 2")))
-
-
-@looks
-def test_results_busy(snap_compare: Compare, size: tuple[int, int], theme: str, data: Path) -> None:
-    tui_lab.done(data)
-    steps = at("results", sees("base model as it is"), press("end"), sees("of it"))
-    assert snap_compare(app_in(theme), terminal_size=size, run_before=steps)
-
-
-@looks
-def test_results_read_turn_by_turn(snap_compare: Compare, size: tuple[int, int], theme: str, data: Path) -> None:
-    tui_lab.done(data)
-    steps = at(
-        "results", sees("hybrid"), press("end", "up", "enter"), sees("Inés"), press("enter"), sees("A bit warmer")
-    )
-    assert snap_compare(app_in(theme), terminal_size=size, run_before=steps)
-
-
-@looks
-def test_results_failed(snap_compare: Compare, size: tuple[int, int], theme: str, data: Path) -> None:
-    tui_lab.failed(data)
-    assert snap_compare(app_in(theme), terminal_size=size, run_before=at("results", sees("nothing is evaluated")))
 
 
 @looks
