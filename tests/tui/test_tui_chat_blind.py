@@ -122,6 +122,25 @@ async def test_a_question_waits_for_the_pick_and_a_file_for_the_names(data: Path
         assert not chat_screen(pilot).blind
 
 
+async def test_whoever_writes_already_picks_nothing_by_a_letter(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(WIDE) as pilot:
+        await to_chat(pilot)
+        await choose(pilot, "unified", "hybrid")
+        await pilot.press("escape", "b", "i")
+        await ask(pilot, "Hello", answers=2)
+        await typed(pilot, "And ")
+        for _ in range(2):
+            tui_lab.answer_chat()
+        await done_writing(pilot)
+        screen = await pressed(pilot, "t", "1")
+        assert chat_screen(pilot).prompt.value == "And t1"
+        assert "which answer is better?  esc, then  1  2" in screen
+        assert picks(STUDY) == []
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: [row.picked for row in picks(STUDY)] == [""])
+
+
 async def test_where_an_answer_failed_there_is_nothing_to_pick(data: Path) -> None:
     tui_lab.done(data)
     async with opened(WIDE) as pilot:

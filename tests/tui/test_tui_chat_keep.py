@@ -166,7 +166,6 @@ def whole() -> Saved:
     info = sets(("lights", "brightness", 40)) | {"base_digest": "c0ffee" * 10, "seconds": 0.5}
     turn = Turn((("system", "s"), ("user", "Lights")), "Lights to 40%.")
     replay = Replay("maya-07", "val", AT, {"weather": "rainy"}, (turn,))
-    stopped = Answer(8, "CANCELLED", "T")
     rounds = [
         Round(
             [{"role": "system", "content": "s"}, {"role": "user", "content": "Lights"}],
@@ -276,7 +275,7 @@ async def test_an_answer_is_copied_whole_and_of_several_the_one_that_is_named(da
         await done_writing(pilot)
         assert "copy which answer?  1 unified   2 hybrid" in await pressed(pilot, "escape", "c")
         await pilot.press("1")
-        await until(pilot, lambda: "copied: Left. Two lines." in shown(pilot))
+        await until(pilot, lambda: "copied Left. Two lines." in shown(pilot))
         assert pilot.app.clipboard == "Left.\nTwo lines."
         await pressed(pilot, "c", "2")
         assert pilot.app.clipboard == "Right red."

@@ -45,7 +45,8 @@ class Judging(Asking):
     def answered(self, asked: Round) -> None:
         """Time to pick; where an answer failed or was stopped there is nothing to compare."""
         if asked.judgeable:
-            self.leave_line()
+            if not self.prompt.value:  # whoever writes already means letters, and picks nothing by them
+                self.leave_line()
         elif asked.secret:
             self._reveal(asked, "an answer is missing, so this round is not counted")
 
@@ -60,7 +61,8 @@ class Judging(Asking):
         line = self.query_one("#judge", Lines)
         line.display = last is not None and last.judgeable
         if last is not None and line.display:
-            line.show(lambda cells: [fit_line(_question(len(last.answers)), cells)])
+            count, first = len(last.answers), self.prompt.has_focus
+            line.show(lambda cells: [fit_line(_question(count, first), cells)])
 
     def action_pick(self, place: int) -> None:
         """The answer in this column is the better one."""
@@ -111,10 +113,11 @@ class Judging(Asking):
             self.app.push_screen(PicksScreen(study))
 
 
-def _question(count: int) -> Line:
+def _question(count: int, leave_first: bool) -> Line:
     keys = "".join(f"{number + 1}  " for number in range(count)).rstrip()
     return (
         (" which answer is better?  ", "warn"),
+        ("esc, then  " if leave_first else "", "dim"),
         (keys, "accent"),
         ("  or ", "dim"),
         ("← →", "accent"),

@@ -39,8 +39,7 @@ class Keeping(Asking):
             self.bar.ask("copy which answer?", choices, hint)
 
     def _copy(self, answer: Answer) -> None:
-        self.app.copy_to_clipboard(safe(answer.text))
-        self.bar.say(f"copied: {one_line(answer.text, 60)}")
+        self.copy(safe(answer.text), one_line(answer.text, 60))
 
     # ------------------------------------------------------------ files
 

@@ -72,6 +72,7 @@ class ChatScreen(Choosing, Replaying, Judging, Keeping):
     def keys_go_elsewhere(self) -> None:
         """Other keys work now."""
         self.refresh_bindings()
+        self.draw_question()
         self.query_one(Header).tell_typing(self.prompt.has_focus)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
