@@ -46,7 +46,7 @@ async def test_jobs_and_results_show_it_as_text(data: Path, kind: str) -> None:
     poison(POISON[kind])
     async with opened() as pilot:
         check(pilot)
-        for keys in (["down", "down"], ["enter"], ["g"], ["l"], ["escape"], ["escape"], ["slash"]):
+        for keys in (["down", "down"], ["enter"], ["v"], ["g"], ["escape"], ["l"], ["escape"], ["escape"], ["slash"]):
             await pressed(pilot, *keys)
             check(pilot)
         await typed(pilot, POISON[kind])

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -85,8 +85,10 @@ class JobActs(CurveScreen[View]):
         marked, job = self.marked, self.present
         keys = (("plus", 1), ("equals_sign", 1), ("minus", -1))
         if marked:
-            shifts = {key: partial(self._do_all, "prioritise", marked, by) for key, by in keys}
-            self.bar.ask(f"Priority of {len(marked):,} marked jobs", shifts, "+ raise · − lower")
+            all_of_them: dict[str, Callable[[], object]] = {
+                key: partial(self._do_all, "prioritise", marked, by) for key, by in keys
+            }
+            self.bar.ask(f"Priority of {len(marked):,} marked jobs", all_of_them, "+ raise · − lower")
         elif job is not None:
             shifts = {key: partial(self._do, "prioritise", job, by) for key, by in keys}
             self.bar.ask(f"Priority of job {job.id} is {job.priority:+}", shifts, "+ raise · − lower")

@@ -119,11 +119,11 @@ def covered_by(remark: Remark[Row], columns: Sequence[Column[Row]], plan: Plan[R
 
 def ordered(rows: Sequence[Row], value: Callable[[Row], Any], *, descending: bool) -> list[Row]:
     """The rows by this value; those that are alike stay as they were, those without one come last either way."""
-    values = [_comparable(value, row) for row in rows]
+    values: list[Any] = [_comparable(value, row) for row in rows]
     known = [place for place, one in enumerate(values) if one is not None]
     if len({type(values[place]) is str for place in known}) > 1:  # a text for a number: no lab has written it
         values = [None if one is None else str(one) for one in values]
-    known.sort(key=values.__getitem__, reverse=descending)
+    known.sort(key=lambda place: values[place], reverse=descending)
     return [rows[place] for place in known] + [row for row, one in zip(rows, values, strict=True) if one is None]
 
 

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from lab.tui.text import Line, Span, changes, clean, fit_line
-from lab.tui.tones import CURSOR, CURSOR_IN_FOCUS, mixed
+from lab.tui.tones import cursor_style
 from lab.tui.widgets.columns import (
     GAP,
     Column,
@@ -241,8 +241,7 @@ class Table(Lines, Generic[Row], can_focus=True):
         return self.strip(line, background=self._cursor_style() if under_cursor else None)
 
     def _cursor_style(self) -> Style:
-        tone = CURSOR_IN_FOCUS if self.has_focus else CURSOR
-        return Style(bgcolor=mixed(tone, self.background_colors[1], self.app.theme_variables).rich_color)
+        return cursor_style(self.background_colors[1], self.app.theme_variables, in_focus=self.has_focus)
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor shows where the keys go."""
