@@ -33,15 +33,19 @@ def screen(
     """Open the screen. Leaving it stops nothing; opening it starts the worker, unless that was drained."""
     if context.invoked_subcommand is not None:
         return
+    if web:
+        _ready()
+        _serve(host, port, {"low_bandwidth": low_bandwidth, "no_mouse": no_mouse})
+        return
+    from lab.tui.run import run as run_screen
+
+    run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse, prepare=_ready)
+
+
+def _ready() -> None:
     from lab.tasks.local import ensure_running
 
     ensure_running(wanted=False)
-    if web:
-        _serve(host, port, {"low_bandwidth": low_bandwidth, "no_mouse": no_mouse})
-        return
-    from lab.tui.app import run as run_screen
-
-    run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse)
 
 
 def _serve(host: str, port: int, options: dict[str, bool]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +17,6 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from lab.errors import LabError
-from lab.tui import themes
 from lab.tui.clipboard import osc52
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.help import HelpScreen
@@ -32,7 +31,6 @@ _TICK_SECONDS = 0.25
 _SLOW_TICK_SECONDS = 1.0
 _CHART_SECONDS = 1.0
 _SLOW_CHART_SECONDS = 3.0
-_SWITCH_SECONDS = 0.0005
 
 
 class LabApp(App[None]):
@@ -55,9 +53,12 @@ class LabApp(App[None]):
         theme: str = THEMES[0].name,
         keys: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self.now = now
+        self._prepare = prepare  # called in a thread before anything is read, again and again until it succeeds
+        self._preparing = threading.Lock()
         self.low_bandwidth = low_bandwidth
         self.study: str | None = None  # None: there was none yet; the first that is there stays until another is chosen
         self.status: Status | None = None
@@ -132,10 +133,12 @@ class LabApp(App[None]):
         self._newest = status.newest
 
     def _read_status(self, study: str | None) -> Status:
-        if self._feed is None:
-            from lab.tui.feeds.status import StatusFeed
+        with self._preparing:
+            if self._feed is None:
+                from lab.tui.feeds.status import StatusFeed
 
-            self._feed = StatusFeed()
+                self._prepare()
+                self._feed = StatusFeed()
         return self._feed.read(study)
 
     # ------------------------------------------------------------ actions
@@ -178,18 +181,3 @@ class LabApp(App[None]):
     def action_help_quit(self) -> None:
         """Ctrl+C leaves too: jobs go on."""
         self.exit()
-
-
-def run(low_bandwidth: bool = False, no_mouse: bool = False) -> None:
-    """Open the lab in this terminal until the user leaves; with `no_mouse`, the mouse is left to the terminal.
-
-    Raises:
-        LabError: the settings name a theme or keys that do not exist.
-    """
-    from lab.settings import load_settings
-    from lab.tui.keys import keymap
-
-    # Reading goes on in threads: a key then waits for the interpreter at most so long, not the usual 5 ms.
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    keys = keymap(load_settings().keys)
-    LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys).run(mouse=not no_mouse)

@@ -75,7 +75,7 @@ def serve(host: str, port: int, options: dict[str, bool], tell: Callable[[str], 
     """
     port = _free(host, port)
     key = secrets.token_urlsafe(16)
-    code = f"from lab.tui.app import run; run(**{options!r})"
+    code = f"from lab.tui.run import run; run(**{options!r})"
     shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
     if host not in LOCAL:
         tell(

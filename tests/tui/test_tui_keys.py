@@ -138,7 +138,7 @@ async def test_the_palette_has_what_the_focused_widget_does_too(data: Path) -> N
 
 def test_a_fault_in_the_settings_is_one_sentence_before_anything_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text('[keys]\n"jobs.cancle" = "x"\n')
-    code = "from lab.tui.app import run; from lab.errors import LabError\ntry: run()\nexcept LabError as e: print(e)"
+    code = "from lab.tui.run import run; from lab.errors import LabError\ntry: run()\nexcept LabError as e: print(e)"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LAB_")}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True

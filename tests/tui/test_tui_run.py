@@ -22,13 +22,15 @@ _PATIENCE = 60.0
 @pytest.mark.parametrize("no_mouse", [False, True])
 def test_the_screen_opens_in_a_terminal_and_q_leaves_it(artifacts: Path, data: Path, no_mouse: bool) -> None:
     tui_lab.busy(data)
-    code = f"from lab.tui.app import run; run(low_bandwidth=True, no_mouse={no_mouse})"
+    code = f"from lab.tui.run import run; run(low_bandwidth=True, no_mouse={no_mouse})"
     child, terminal = pty.fork()
     if child == 0:
         os.environ["TERM"] = "xterm-256color"
         os.execv(sys.executable, [sys.executable, "-c", code])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-    written = _read(terminal, until=b"checkpoint 186")
+    written = _read(terminal, until=b"smart-home-6")
+    os.write(terminal, b"2")
+    written += _read(terminal, until=b"checkpoint 186")
     os.write(terminal, b"q")
     _read(terminal, until=None)
     _, status = os.waitpid(child, 0)

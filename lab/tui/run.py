@@ -1,0 +1,29 @@
+"""Opening the screen in this terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from lab.settings import load_settings
+from lab.tui import themes
+from lab.tui.app import LabApp
+from lab.tui.keys import keymap
+
+_SWITCH_SECONDS = 0.0005
+
+
+def run(low_bandwidth: bool = False, no_mouse: bool = False, prepare: Callable[[], object] = lambda: None) -> None:
+    """Open the lab in this terminal until the user leaves; with `no_mouse`, the mouse is left to the terminal.
+
+    The first paint waits for nothing: `prepare` has database, queue and worker ready behind it, and what it raises
+    stands on the screen.
+
+    Raises:
+        LabError: the settings name a theme or keys that do not exist.
+    """
+    # Reading goes on in threads: a key then waits for the interpreter at most so long, not the usual 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    keys = keymap(load_settings().keys)
+    app = LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys, prepare=prepare)
+    app.run(mouse=not no_mouse)
