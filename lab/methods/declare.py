@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from math import prod
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Word = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+_MOST_SETTINGS = 1000
 
 
 class Strict(BaseModel):
     """A table that knows its keys and is never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Python would take it for 1."""
+        truths = cls.model_fields[info.field_name or ""].annotation is bool
+        said = value if isinstance(value, list | tuple) else (value,)
+        if not truths and any(isinstance(one, bool) for one in said):
+            raise ValueError("true and false are no values here")
+        return value
 
 
 class Lora(Strict):
@@ -23,7 +38,7 @@ class Lora(Strict):
     rank: int = Field(8, ge=1, le=1024)
     alpha: float = Field(16.0, gt=0)
     dropout: float = Field(0.05, ge=0, lt=1)
-    targets: tuple[str, ...] = Field(
+    targets: tuple[Word, ...] = Field(
         ("q_proj", "v_proj"), min_length=1, description="names of linear layers, or all-linear"
     )
 
@@ -60,13 +75,26 @@ class Sweep(Strict):
             raise ValueError("every setting is tried once; leave the repeated one out")
         return values
 
+    @model_validator(mode="after")
+    def _few_enough(self) -> Self:
+        number = prod(len(values) or 1 for values in (self.learning_rate, self.rank, self.seed, self.pull))
+        if number > _MOST_SETTINGS:
+            raise ValueError(f"that is {number:,} combinations; try at most {_MOST_SETTINGS:,}")
+        return self
+
 
 class Cluster(Strict):
     """Which personas share an adapter; the clusters are found from train dialogues or descriptions alone."""
 
     by: Literal["description", "behaviour"] = "description"
     how: Literal["kmeans", "agglomerative", "dbscan"] = "kmeans"
-    k: int | None = Field(None, ge=1, description="None: the best silhouette over 5…25")
+    k: Count | None = Field(None, description="None: the best silhouette over 5…25")
+
+    @model_validator(mode="after")
+    def _k_where_it_is_given(self) -> Self:
+        if self.how == "dbscan" and self.k is not None:
+            raise ValueError("dbscan finds its own number of clusters; leave 'k' out")
+        return self
 
 
 class Merge(Strict):
@@ -74,7 +102,7 @@ class Merge(Strict):
 
     of: Name
     how: Literal["exact", "svd", "ties", "dare", "factor-average"] = "exact"
-    nearest: int | None = Field(None, ge=1, description="so many of the most similar, its own among them; None: all")
+    nearest: Count | None = Field(None, description="so many of the most similar, its own among them; None: all")
     choose: Literal["similar", "random"] = "similar"
     within: Literal["cluster", "everyone"] = "cluster"
     weights: Literal["equal", "cosine", "val-centrality", "learned"] = "equal"
@@ -82,11 +110,15 @@ class Merge(Strict):
     density: float = Field(0.5, gt=0, le=1, description="of ties and dare")
 
     @model_validator(mode="after")
-    def _rank_where_it_means_something(self) -> Self:
+    def _what_means_something(self) -> Self:
         if self.rank is not None and self.how in ("exact", "factor-average"):
             raise ValueError(f"'rank' is for svd, ties and dare; how = '{self.how}' keeps the adapters' own")
         if self.weights == "learned" and self.how != "exact":
             raise ValueError("weights are learned for what is merged exactly; leave 'how' out")
+        if self.how not in ("ties", "dare") and self.density != Merge.model_fields["density"].default:
+            raise ValueError(f"'density' is for ties and dare; how = '{self.how}' keeps every number")
+        if self.choose == "random" and self.nearest is None:
+            raise ValueError("choose = 'random' draws 'nearest' of them; say how many that are")
         return self
 
 
@@ -117,7 +149,7 @@ class Mixture(Strict):
     """The distinct adapters of another method as experts, weighed anew for each dialogue by a learned gate."""
 
     of: Name
-    top: int | None = Field(None, ge=1, description="only so many experts serve a dialogue; None: all, softly")
+    top: Count | None = Field(None, description="only so many experts serve a dialogue; None: all, softly")
 
 
 class Meta(Strict):
@@ -125,7 +157,7 @@ class Meta(Strict):
 
     how: Literal["reptile", "fomaml"] = "reptile"
     rounds: int = Field(40, ge=1, le=1_000_000, description="steps of the start")
-    personas: int = Field(8, ge=1, description="drawn for each round")
+    personas: Count = Field(8, description="drawn for each round")
     steps: int = Field(5, ge=1, le=1000, description="of each persona within a round")
     rate: float | None = Field(
         None, gt=0, le=1, description="of the start; reptile: share of the way it goes (0.5), fomaml: Adam's (1e-3)"
@@ -156,8 +188,10 @@ class Route(Strict):
 class Endpoint(Strict):
     """Another model, behind an OpenAI-compatible address."""
 
-    url: str = Field("http://localhost:8000/v1", pattern=r"^https?://\S+$")
-    model: str = Field("", description="its name there; empty: the first that is served")
+    url: str = "http://localhost:8000/v1"
+    model: str = Field(
+        "", max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", description="its name there; empty: the first served"
+    )
     key: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="variable that holds the key")
     timeout: float = Field(60.0, gt=0, le=3600, description="seconds for one answer")
 
@@ -167,4 +201,16 @@ class Endpoint(Strict):
         """A study is kept in the database and shown; its key is not."""
         if "@" in url or "?" in url:
             raise ValueError("no password and no '?' here; put what is secret into the variable that 'key' names")
+        return url
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            leads = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # one out of range raises
+        except ValueError:
+            leads = None
+        if not leads or not url.isprintable() or " " in url:
+            raise ValueError("this is no address of a server; write it like http://gpu7:8000/v1")
         return url

@@ -105,7 +105,7 @@ class _Extension(Planner):
         super().__init__(study, data_digest, weights)
         self.older = older
 
-    def book(self, name: str, seed: int) -> str:
+    def _book(self, name: str, seed: int) -> str:
         method = self.methods[name]
         if method.route is not None:
             return self._unrouted(name, method.route.among[0], seed)
@@ -116,7 +116,7 @@ class _Extension(Planner):
             return self._add("recipes", name, self.data | self.base | drawn, others=self.older.book(method.on, seed))
         if method.learns and method.share != "persona":
             return self._shared(name, method, seed)
-        return super().book(name, seed)
+        return super()._book(name, seed)
 
     def _unrouted(self, name: str, first: str, seed: int) -> str:
         """The method that stays where nothing is known to be better: a newcomer's few val dialogues tell little."""

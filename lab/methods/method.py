@@ -111,3 +111,14 @@ class Method(Strict):
         if self.meta and (self.share == "everyone" or self.on or self.sweep.rank):
             raise ValueError("'meta' is for the LoRAs of personas or clusters, on the plain base, all of one rank")
         return self
+
+    @model_validator(mode="after")
+    def _nothing_is_said_in_vain(self) -> Self:
+        weighs = self.mixture is not None or (self.merge is not None and self.merge.weights == "learned")
+        if self.training and not (self.learns or weighs):
+            raise ValueError("'training' says how it trains, but nothing is trained; leave it out")
+        if "sweep" in self.model_fields_set and self.sweep == Sweep():
+            raise ValueError("'sweep' names no setting to try; give it a list, or leave it out")
+        if self.constrain and not self.constrain.model_fields_set and not self.sweep.pull:
+            raise ValueError("'constrain' holds nothing yet; give it 'pull' or 'distil', or leave it out")
+        return self

@@ -60,6 +60,7 @@ class Planner:
         self.base = {"base": study.base} | ({"weights": weights} if weights else {})
         self.model = self.base | {"dtype": study.dtype}
         self.jobs: dict[str, PlannedJob] = {}
+        self._books: dict[tuple[str, int], str] = {}
 
     def plan(self) -> list[PlannedJob]:
         """All jobs, parents before children."""
@@ -87,6 +88,11 @@ class Planner:
 
     def book(self, name: str, seed: int) -> str:
         """The key of the job whose artifact holds the method's recipe book."""
+        if (name, seed) not in self._books:  # however many stand on it
+            self._books[name, seed] = self._book(name, seed)
+        return self._books[name, seed]
+
+    def _book(self, name: str, seed: int) -> str:
         method = self.methods[name]
         if method.merge is not None:
             return self._merge(name, method, method.merge, seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from lab.errors import LabError
 from lab.methods.declare import (
@@ -32,10 +33,14 @@ from lab.methods.declare import (
     Word,
 )
 from lab.methods.method import Method
-from lab.methods.together import check_method
+from lab.methods.together import check_methods
 from lab.methods.variants import spread_lists
 
 SplitName = Literal["train", "val", "test"]
+
+_SHOWN = 80  # characters of a value in a sentence
+_SECRET = ("url", "key")  # may hold a password, or a key where its variable belongs
+_NEEDED = {"tuple_type": "a list", "model_type": "a table", "dict_type": "a table"}  # what TOML calls them
 
 
 class Study(Strict):
@@ -63,6 +68,13 @@ class Study(Strict):
             raise ValueError("three positive shares that add up to 1 are needed")
         return split
 
+    @field_validator("seeds", "evaluate")
+    @classmethod
+    def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("each is used once; leave the repeated one out")
+        return values
+
     def declared(self) -> dict[str, Method]:
         """The catalogue with this study's own methods on top."""
         return catalog() | self.method
@@ -83,16 +95,29 @@ def sentence(error: ValidationError, where: str) -> LabError:
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
         return LabError(f"{where}: there is no key '{key}'; {hint}")
     if first["type"] == "missing":
+        if path[-1].isdigit():
+            return LabError(f"{where}: '{key.rpartition('.')[0]}': {path[-1]} are too few; add what is missing.")
         return LabError(f"{where}: the key '{key}' is missing; add it.")
-    simple = isinstance(first["input"], str | int | float | list | tuple) and path[-1] != "url"  # may hold a password
-    got = f", but got {first['input']!r}" if simple else ""
-    says = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":
-        of_a_name = "A-Za-z" in first["ctx"]["pattern"]
-        says = (
-            "use 1 to 80 letters, digits and . _ + - with a letter or digit first" if of_a_name else "this is no text"
-        )
-    return LabError(f"{where}: '{key}': {says}{got}.")
+    simple = isinstance(first["input"], str | int | float | list | tuple) and path[-1] not in _SECRET
+    got = f", but got {_short(repr(first['input']))}" if simple else ""
+    return LabError(f"{where}: '{key}': {_says(first, path[-1])}{got}.")
+
+
+def _says(fault: ErrorDetails, key: str) -> str:
+    """What is wrong with a value, in a user's words."""
+    if fault["type"] in _NEEDED:
+        return f"{_NEEDED[fault['type']]} is needed here"
+    if fault["type"] != "string_pattern_mismatch":
+        return fault["msg"].removeprefix("Value error, ")
+    if key == "key":
+        return "give the name of the environment variable that holds the key, not the key itself"
+    if "A-Za-z" in fault["ctx"]["pattern"]:
+        return "use 1 to 80 letters, digits and . _ + - with a letter or digit first"
+    return "this is no text"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _keys_beside(path: list[str]) -> list[str]:
@@ -134,27 +159,38 @@ def parse_study(content: dict[str, Any], where: str) -> Study:
         LabError: an unknown, missing or ill-fitting key, an unknown method, or methods that stand on
             each other in a circle.
     """
-    own = content.get("method", {})
-    tables = {name: spread_lists(name, table) for name, table in own.items()} if _is_tables(own) else {}
+    tables = _own_tables(content.get("method", {}), where)
     families = {name: tuple(spread) for name, spread in (_catalog_tables() | tables).items()}
     content = content | ({"method": {n: t for spread in tables.values() for n, t in spread.items()}} if tables else {})
     if isinstance(names := content.get("methods"), list | tuple):
-        content["methods"] = [
-            one for name in names for one in (families.get(name, (name,)) if isinstance(name, str) else (name,))
-        ]
+        listed = [one for name in names for one in (families.get(name, (name,)) if isinstance(name, str) else (name,))]
+        content["methods"] = [one for place, one in enumerate(listed) if one not in listed[:place]]  # each once
     try:
         study = Study(**content)
     except ValidationError as error:
         raise sentence(error, where) from None
     except RecursionError:
         raise LabError(f"{where}: its tables lie too deep in each other; make it flatter.") from None
-    for name in study.methods:
-        check_method(study.declared(), families, name, where)
+    check_methods(study.declared(), families, study.methods, where)
     return study
 
 
-def _is_tables(own: Any) -> bool:
-    return isinstance(own, dict) and all(isinstance(table, dict) for table in own.values())
+def _own_tables(own: Any, where: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Declared name → the methods it stands for; nothing where these are no tables."""
+    if not (isinstance(own, dict) and all(isinstance(table, dict) for table in own.values())):
+        return {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    whose: dict[str, str] = {}
+    for name, table in own.items():
+        try:
+            found[name] = spread_lists(name, table)
+        except LabError as error:
+            raise LabError(f"{where}: {error}") from None
+        for one in found[name]:
+            if one in whose:
+                raise LabError(f"{where}: methods '{whose[one]}' and '{name}' are both named '{one}'; rename one.")
+            whose[one] = name
+    return found
 
 
 def read_study(path: Path, overrides: dict[str, Any], defaults: dict[str, Any]) -> Study:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lab.errors import LabError
 from lab.methods.method import Method
@@ -12,9 +12,7 @@ _DEEPEST = 50
 Methods = Mapping[str, Method]
 
 
-def check_method(
-    declared: Methods, families: Mapping[str, tuple[str, ...]], name: str, where: str, above: tuple[str, ...] = ()
-) -> None:
+def check_methods(declared: Methods, families: Mapping[str, tuple[str, ...]], names: Iterable[str], where: str) -> None:
     """Refuse a method that is not there, that stands on itself, or on what cannot carry it.
 
     `families` are names that stand for several methods.
@@ -22,11 +20,26 @@ def check_method(
     Raises:
         LabError: one sentence that begins with `where`.
     """
+    sound: dict[str, int] = {}
+    for name in names:
+        _check_method(declared, families, name, where, (), sound)
+
+
+def _check_method(
+    declared: Methods,
+    families: Mapping[str, tuple[str, ...]],
+    name: str,
+    where: str,
+    above: tuple[str, ...],
+    sound: dict[str, int],
+) -> None:
+    """One method and all that it stands on, but for what is found sound already; `sound` says how deep each stands."""
+    if name in sound:
+        return
     if name in above:
         circle = " → ".join([*above, name])
         raise LabError(f"{where}: methods stand on each other in a circle: {circle}; break it.")
-    if len(above) > _DEEPEST:
-        raise LabError(f"{where}: '{above[0]}' stands on more than {_DEEPEST} methods, one on another; use fewer.")
+    _check_depth(len(above), (*above, name)[0], where)
     if name not in declared:
         if name in families:
             raise LabError(f"{where}: '{name}' is several methods; name one of {', '.join(families[name])}.")
@@ -34,10 +47,19 @@ def check_method(
         hint = f"did you mean '{near[0]}'?" if near else f"known methods: {', '.join(declared)}."
         raise LabError(f"{where}: there is no method '{name}'; {hint}")
     for under in declared[name].stands_on:
-        check_method(declared, families, under, where, (*above, name))
+        _check_method(declared, families, under, where, (*above, name), sound)
+    depth = 1 + max((sound[under] for under in declared[name].stands_on), default=0)
+    _check_depth(depth, name, where)
     _check_shares(declared, name, where)
     _check_weights_are_here(declared, name, where)
     _check_adapters(declared, name, where)
+    _check_swap(declared, name, where)
+    sound[name] = depth
+
+
+def _check_depth(depth: int, name: str, where: str) -> None:
+    if depth > _DEEPEST:
+        raise LabError(f"{where}: '{name}' stands on {_DEEPEST} methods or more, one on another; use fewer.")
 
 
 def _check_shares(declared: Methods, name: str, where: str) -> None:
@@ -66,9 +88,12 @@ def _check_weights_are_here(declared: Methods, name: str, where: str) -> None:
 
 def _endpoint_under(declared: Methods, name: str) -> str | None:
     """The first method with an endpoint among this one and all that it stands on."""
-    if declared[name].endpoint:
-        return name
-    return next(filter(None, (_endpoint_under(declared, under) for under in declared[name].stands_on)), None)
+    found = [name]
+    for one in found:  # grows while it is gone through
+        if declared[one].endpoint:
+            return one
+        found += [under for under in declared[one].stands_on if under not in found]
+    return None
 
 
 def _check_adapters(declared: Methods, name: str, where: str) -> None:
@@ -79,9 +104,9 @@ def _check_adapters(declared: Methods, name: str, where: str) -> None:
         what, verb = method.mixture.of, "weigh"
     if what and _top(declared, what) != "lora":
         raise LabError(f"{where}: '{name}' has nothing to {verb}: '{what}' ends in no LoRA; name a method that does.")
-    if method.mixture and _served_to(declared, declared[method.mixture.of]) == "everyone":
+    if what and _served_to(declared, declared[what]) == "everyone":
         raise LabError(
-            f"{where}: '{name}' has one expert only: '{what}' serves everyone alike; name one that does not."
+            f"{where}: '{name}' has one adapter only to {verb}: '{what}' serves everyone alike; name one that does not."
         )
     if method.on and method.learns:
         under = _not_a_lora(declared, method.on)
@@ -89,6 +114,24 @@ def _check_adapters(declared: Methods, name: str, where: str) -> None:
             raise LabError(
                 f"{where}: '{name}' cannot be trained on top of '{under}': only LoRAs can lie beneath what is trained."
             )
+
+
+def _check_swap(declared: Methods, name: str, where: str) -> None:
+    """A control of what nobody has of their own controls nothing."""
+    method = declared[name]
+    if method.swap and method.on and _serves_alike(declared, method.on):
+        raise LabError(
+            f"{where}: '{name}' swaps what is the same for all: '{method.on}' serves everyone alike; name one that "
+            "does not."
+        )
+
+
+def _serves_alike(declared: Methods, name: str) -> bool:
+    """Whether no persona has adapters or a prompt of its own."""
+    method = declared[name]
+    told = method.prompt != "none" or method.retrieve
+    below = not method.on or _serves_alike(declared, method.on)
+    return not told and below and _served_to(declared, method) == "everyone"
 
 
 def _top(declared: Methods, name: str) -> str:

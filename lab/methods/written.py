@@ -30,10 +30,16 @@ def reduced(study: Study, name: str) -> dict[str, Any]:
 
 def _under(declared: dict[str, Method], name: str) -> list[str]:
     """What a method stands on, and what that stands on, the lowest first, each once."""
-    found: list[str] = []
-    for under in declared[name].stands_on:
-        found += [one for one in (*_under(declared, under), under) if one not in found]
-    return found
+    found: dict[str, None] = {}
+
+    def gather(above: str) -> None:
+        for under in declared[above].stands_on:
+            if under not in found:
+                gather(under)
+                found[under] = None
+
+    gather(name)
+    return list(found)
 
 
 def written_out(method: Method, training: Training) -> dict[str, Any]:

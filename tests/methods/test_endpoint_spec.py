@@ -8,7 +8,7 @@ from lab.errors import LabError
 from lab.methods.plan import plan
 from lab.methods.spec import parse_study
 
-FAR = {"parameters": "none", "endpoint": {"url": "http://there/v1"}}
+FAR = {"parameters": "none", "endpoint": {"url": "http://there/v1"}, "prompt": "description"}
 UNDER = {
     "far": FAR,
     "recalling": {"parameters": "none", "on": "far", "retrieve": {"k": 2}},
@@ -53,3 +53,20 @@ def test_the_variable_of_the_key_is_planned_and_nothing_is_read_from_it(monkeypa
     (recipes, _) = plan(study(far=FAR), "d" * 64)
     assert recipes.spec["endpoint"]["key"] == "OPENAI_API_KEY"
     assert "sk-tiny-5f1c0ffee" not in str(recipes)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://", "localhost:8000/v1", "http://a b/v1", "http://[::1/v1", "http://h:99999/v1", "http://\x1b[31mh/v1"],
+)
+def test_an_address_that_leads_nowhere_is_refused_before_anything_runs(url):
+    with pytest.raises(LabError, match=r"'method\.far\.endpoint\.url': this is no address of a server; write it like"):
+        study(far={"parameters": "none", "endpoint": {"url": url}})
+
+
+def test_a_key_in_the_place_of_its_variable_is_refused_and_not_repeated():
+    with pytest.raises(
+        LabError, match=r"'method\.far\.endpoint\.key': give the name of the environment var"
+    ) as refused:
+        study(far={"parameters": "none", "endpoint": {"key": "sk-tiny-5f1c0ffee"}})
+    assert "5f1c0ffee" not in str(refused.value)

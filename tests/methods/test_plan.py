@@ -99,7 +99,7 @@ def test_a_methods_own_training_wins_over_the_studys():
 
 @given(
     methods=st.lists(st.sampled_from(["base", "unified", "persona", "hybrid"]), min_size=1),
-    seeds=st.lists(st.integers(0, 3), min_size=1, max_size=3),
+    seeds=st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True),
 )
 def test_every_plan_has_parents_before_children_and_no_key_twice(methods, seeds):
     jobs = planned(methods=methods, seeds=seeds)

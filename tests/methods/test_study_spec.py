@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from lab.errors import LabError
 from lab.methods.declare import Lora, Training
 from lab.methods.method import Method
+from lab.methods.plan import plan
 from lab.methods.spec import catalog, parse_study, read_study
+from lab.methods.written import reduced
 
 STUDY = {"name": "smart-home", "data": "homes", "base": "smollm2-135m"}
 
@@ -101,7 +103,7 @@ def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path: Path):
         ({"training": {"epochz": 3}}, "there is no key 'training.epochz'; did you mean 'epochs'?"),
         ({"training": {"learning_rate": 0}}, "'training.learning_rate': Input should be greater than 0, but got 0."),
         ({"training": {"learning_rate": float("nan")}}, "'training.learning_rate': Input should be a finite number"),
-        ({"training": 3}, "'training': Input should be a valid dictionary or instance of Training, but got 3."),
+        ({"training": 3}, "'training': a table is needed here, but got 3."),
     ],
 )
 def test_a_fault_of_a_study_is_one_sentence(changes, says):
@@ -203,7 +205,10 @@ def test_a_number_that_no_machine_can_use_is_refused(changes, says):
         ({"parameters": "lora", "merge": {"of": "persona"}}, "'method.mine': 'merge' makes a whole method of others"),
         ({"parameters": "none", "merge": {"of": "base"}}, "'mine' has nothing to merge: 'base' ends in no LoRA"),
         ({"parameters": "none", "merge": {"of": "prefix-persona"}}, "'mine' has nothing to merge: 'prefix-persona' en"),
-        ({"parameters": "none", "mixture": {"of": "retrieval-k0"}}, "'mine' has one expert only: 'retrieval-k0' serv"),
+        (
+            {"parameters": "none", "mixture": {"of": "retrieval-k0"}},
+            "'mine' has one adapter only to weigh: 'retrieval-k0' serves everyone alike",
+        ),
         ({"parameters": "none", "mixture": {"of": "mixture-soft"}}, "'mine' has nothing to weigh: 'mixture-soft' end"),
         (
             {"parameters": "lora", "share": "persona", "on": "user-embedding"},
@@ -264,3 +269,102 @@ def test_a_list_where_one_value_is_expected_is_several_methods():
     assert "'mine' is several methods; name one of mine-k1-recency, " in refused(
         {"methods": ["top"], "method": {"mine": mine, "top": on_top}}
     )
+
+
+# ---------------------------------------------------------------- what would pass by silently
+
+
+def own(table: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """A study of one method of its own, and of what that stands on."""
+    return {"methods": ["base", "mine"], "method": {"mine": table, **more}}
+
+
+LORA, NOTHING = {"parameters": "lora"}, {"parameters": "none"}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (LORA | {"lora": {"rank": []}}, "method 'mine': 'lora.rank' is an empty list, which is no method at all;"),
+        (
+            LORA | {"lora": [{"rank": 2}, {"rank": 4}]},
+            "method 'mine': 'lora' lists tables or lists; list the values of",
+        ),
+        (LORA | {"lora": {"rank": [2, 2]}}, "method 'mine': two of its settings would both be named 'mine-rank2';"),
+        (LORA | {"lora": {"rank": True}}, "'method.mine.lora.rank': true and false are no values here, but got True."),
+        (LORA | {"lora": {"targets": ["q\x1b[31m"]}}, "'method.mine.lora.targets.0': this is no text"),
+        (
+            LORA | {"lora": {"targets": "q_proj"}},
+            "'method.mine.lora.targets': a list is needed here, but got 'q_proj'.",
+        ),
+        (LORA | {"about": ["one", "two"]}, "'method.mine.about': Input should be a valid string"),
+        (LORA | {"sweep": {"rank": []}}, "'method.mine': 'sweep' names no setting to try;"),
+        (LORA | {"sweep": {"rank": [*range(1, 102)], "seed": [*range(10)]}}, "'method.mine.sweep': that is 1,010 comb"),
+        (LORA | {"constrain": {}}, "'method.mine': 'constrain' holds nothing yet; give it 'pull' or 'distil'"),
+        (NOTHING | {"training": {"epochs": 2}}, "'method.mine': 'training' says how it trains, but nothing is trained"),
+        (NOTHING | {"merge": {"of": "persona"}, "training": {"epochs": 2}}, "'method.mine': 'training' says how it tr"),
+        (NOTHING | {"merge": {"of": "persona", "density": 0.3}}, "'method.mine.merge': 'density' is for ties and dare"),
+        (NOTHING | {"merge": {"of": "persona", "choose": "random"}}, "'method.mine.merge': choose = 'random' draws"),
+        (NOTHING | {"merge": {"of": "unified"}}, "'mine' has one adapter only to merge: 'unified' serves everyone al"),
+        (NOTHING | {"on": "unified", "swap": True}, "'mine' swaps what is the same for all: 'unified' serves everyone"),
+        (LORA | {"share": "cluster", "cluster": {"how": "dbscan", "k": 3}}, "'method.mine.cluster': dbscan finds its"),
+        (LORA | {"share": "cluster", "cluster": {"k": 10**30}}, "'method.mine.cluster.k': Input should be less than"),
+        (NOTHING | {"merge": {"of": "persona", "nearest": 10**30}}, "'method.mine.merge.nearest': Input should be le"),
+        (NOTHING | {"mixture": {"of": "cluster-kmeans", "top": 10**30}}, "'method.mine.mixture.top': Input should be"),
+        (LORA | {"share": "persona", "meta": {"personas": 10**30}}, "'method.mine.meta.personas': Input should be les"),
+    ],
+)
+def test_what_would_do_nothing_or_something_else_is_told(table, says):
+    assert refused(own(table)).startswith(says)
+
+
+def test_who_is_told_different_things_can_be_swapped():
+    swapped = own(NOTHING | {"on": "soft-prompt-text", "swap": True})
+    assert parse_study(STUDY | swapped, "s.toml").methods == ("base", "mine")
+
+
+def test_two_methods_of_one_name_are_refused_whichever_comes_first():
+    several = NOTHING | {"on": "unified", "retrieve": {"k": [1, 3]}}
+    for methods in ({"x": several, "x-k1": LORA}, {"x-k1": LORA, "x": several}):
+        assert "are both named 'x-k1'; rename one." in refused({"methods": ["x"], "method": methods})
+
+
+def test_a_method_that_is_named_twice_is_there_once():
+    study = parse_study(STUDY | {"methods": ["retrieval", "unified", "retrieval-k1", "unified"]}, "s.toml")
+    assert study.methods == (*(f"retrieval-k{k}" for k in (0, 1, 3, 5, 10)), "unified")
+
+
+@pytest.mark.parametrize(("key", "value"), [("seeds", [0, 0]), ("evaluate", ["test", "test"])])
+def test_what_would_be_counted_twice_is_refused(key, value):
+    assert refused({key: value}).startswith(f"'{key}': each is used once; leave the repeated one out")
+
+
+def test_a_share_that_is_missing_is_told_of_the_split():
+    assert refused({"split": [0.6, 0.4]}).startswith("'split': 2 are too few")
+
+
+def test_a_long_value_is_cut_in_the_sentence():
+    assert len(refused({"data": "a" * 5000})) < 200
+
+
+def test_models_of_any_name_and_place_make_methods():
+    endpoint = {"url": ["http://gpu7:8000/v1", "http://gpu8/v1"], "model": ["Qwen/Qwen3-8B"]}
+    study = parse_study(STUDY | own(NOTHING | {"endpoint": endpoint}), "s.toml")
+    assert study.methods[1:] == ("mine-gpu7-8000-v1-Qwen-Qwen3-8B", "mine-gpu8-v1-Qwen-Qwen3-8B")
+
+
+@pytest.mark.timeout(20)
+def test_methods_that_stand_on_each_other_in_many_ways_are_looked_at_once():
+    def route(floor: int) -> dict[str, Any]:
+        return NOTHING | {"route": {"among": [f"a{floor + 1}", f"b{floor + 1}"]}}
+
+    floors = {f"{side}{floor}": route(floor) for side in "ab" for floor in range(40)}
+    study = parse_study(STUDY | {"methods": ["a0"], "method": floors | {"a40": LORA, "b40": NOTHING}}, "s.toml")
+    assert len(plan(study, "d" * 64)) < 400
+    assert len(reduced(study, "a0")["methods"]) == 81
+
+
+@pytest.mark.parametrize("names", [["a0"], [f"a{floor}" for floor in range(2000, -1, -1)]])
+def test_a_tower_of_methods_is_refused_from_wherever_it_is_looked_at(names):
+    tower = {f"a{floor}": LORA | {"on": f"a{floor + 1}"} for floor in range(2000)} | {"a2000": LORA}
+    assert "stands on 50 methods or more, one on another; use fewer." in refused({"methods": names, "method": tower})
