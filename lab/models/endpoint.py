@@ -67,7 +67,7 @@ async def told(error: Exception, client: AsyncOpenAI, endpoint: Endpoint, tries:
     """
     says, often = _says(error, endpoint.secret), f"{tries} tries" if tries > 1 else "1 try"
     match error:
-        case APITimeoutError():
+        case APITimeoutError() | TimeoutError():
             return (
                 f"{endpoint} did not answer within {endpoint.timeout:g} s ({often}); "
                 "see to its server, or give it a longer 'timeout'."

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 AT_ONCE = 8  # requests under way: enough to fill a server's batches, few enough for most limits
 RETRIES = 4  # by the client, after refusals, time-outs, 429 and 5xx: some 8 seconds of pauses
+_PAUSE_SECONDS = 60.0  # the longest that the client pauses between two tries, where a server asks for it
 _LOOK_SECONDS = 0.1  # how often it is asked whether to stop
 _ANOTHER_FORM = "its reply is not of the API's form"
 _NO_KEY = "none"  # for servers that want none
@@ -71,9 +72,14 @@ class RemoteModel:
     async def _answer_all(self, dialogues: Sequence[Sequence[Message]], on_answer: Callable[[int, str], None]) -> None:
         waiting = iter(enumerate(dialogues))
 
+        # The client's own limit is for each piece of a reply: one that drips never ends.
+        longest = self.endpoint.timeout * (self._retries + 1) + _PAUSE_SECONDS * self._retries
+
         async def ask(client: AsyncOpenAI) -> None:
             for number, messages in waiting:
-                on_answer(number, _text(await self._create(client, messages)))
+                async with asyncio.timeout(longest):
+                    reply = await self._create(client, messages)
+                on_answer(number, _text(reply))
 
         async with self._client() as client:
             try:
@@ -87,8 +93,8 @@ class RemoteModel:
         async with self._client() as client:
             chunk = None
             async for chunk in await self._create(client, messages, stream=True):
-                if chunk.choices and (piece := chunk.choices[0].delta.content):
-                    yield _sound(piece)
+                if piece := _said(chunk, "delta"):
+                    yield piece
             if chunk is None:
                 raise ValueError(_ANOTHER_FORM)
 
@@ -102,7 +108,7 @@ class RemoteModel:
                 if not at.model:
                     self.endpoint = replace(at, model=await _first(client, at))
                 yield client
-            except (OpenAIError, ValueError) as error:
+            except (OpenAIError, ValueError, TimeoutError) as error:
                 raise LabError(await told(error, client, self.endpoint, self._retries + 1)) from None
 
     async def _create(self, client: AsyncOpenAI, messages: Sequence[Message], *, stream: bool = False) -> Any:
@@ -130,16 +136,33 @@ class RemoteModel:
 
 async def _first(client: AsyncOpenAI, endpoint: Endpoint) -> str:
     async for model in client.models.list():
-        return model.id
+        if not isinstance(name := getattr(model, "id", None), str):
+            raise ValueError(_ANOTHER_FORM)
+        return name
     raise LabError(f"{endpoint} does not say which models it serves; give its 'model'.")
 
 
 def _text(reply: Any) -> str:
     """The answer; "" if the model declines to say anything."""
+    if not getattr(reply, "choices", None):
+        raise ValueError(_ANOTHER_FORM)
+    return _said(reply, "message")
+
+
+def _said(reply: Any, part: str) -> str:
+    """What the first choice of a reply, or of a piece of one, says; the client hands on whatever a server sent.
+
+    Raises:
+        ValueError: that is not of the API's form.
+    """
     choices = getattr(reply, "choices", None)
     if not choices:
+        return ""
+    message = getattr(choices[0], part, None) if isinstance(choices, list) else None
+    content = getattr(message, "content", None)
+    if message is None or not isinstance(content, str | None):
         raise ValueError(_ANOTHER_FORM)
-    return _sound(choices[0].message.content or "")
+    return _sound(content or "")
 
 
 def _sound(text: str) -> str:

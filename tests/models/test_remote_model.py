@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import orjson
 import pytest
 from openai_server import NAME, ModelServer, serving
 from tiny_model import save_base
@@ -247,3 +251,58 @@ def test_what_was_answered_before_it_died_is_kept(server):
     with pytest.raises(LabError, match="cannot be reached"):
         remote(server).answer_all(DIALOGUES, found.__setitem__)
     assert 1 < len(found) <= 11
+
+
+# ---------------------------------------------------------------- replies of another form
+
+_FORMS = {
+    "no message": {"choices": [{"index": 0, "finish_reason": "stop"}]},
+    "a message that is nothing": {"choices": [{"index": 0, "message": None}]},
+    "choices that are text": {"choices": "abc"},
+    "a number for words": {"choices": [{"index": 0, "message": {"role": "assistant", "content": 5}}]},
+    "parts for words": {"choices": [{"index": 0, "message": {"role": "assistant", "content": [{"text": "hi"}]}}]},
+}
+
+
+@contextmanager
+def replying(body: bytes, drips: int = 0) -> Iterator[str]:
+    """A server that gives this reply to whatever is asked, a byte at a time before it; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            with suppress(OSError):  # who asked has gone
+                for _ in range(drips):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/v1"
+        running.shutdown()
+
+
+@pytest.mark.parametrize("reply", _FORMS.values(), ids=_FORMS)
+def test_a_reply_of_another_form_is_told_in_one_sentence(reply):
+    with replying(orjson.dumps(reply)) as url, pytest.raises(LabError) as refused:
+        answers(RemoteModel(Endpoint(url, NAME, "TINY_KEY", 20.0), 8, 0), DIALOGUES[:1])
+    assert "gives no answer that can be read (its reply is not of the API's form)" in str(refused.value)
+
+
+def test_a_reply_that_drips_and_never_ends_is_given_up():
+    began = time.monotonic()
+    with replying(b"{}", drips=100) as url, pytest.raises(LabError, match=r"did not answer within 0\.5 s \(1 try\)"):
+        answers(RemoteModel(Endpoint(url, NAME, "TINY_KEY", 0.5), 8, 0), DIALOGUES[:1])
+    assert time.monotonic() - began < 9
+
+
+def test_a_reply_of_another_form_is_no_answer_in_a_chat_either():
+    broken = b'data: {"choices": [{"index": 0, "delta": {"content": 5}}]}\n\n'
+    with replying(broken) as url, pytest.raises(LabError, match="not of the API's form"):
+        list(RemoteModel(Endpoint(url, NAME, "TINY_KEY", 20.0), 8, 0).stream(DIALOGUES[0]))
