@@ -24,6 +24,8 @@ from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.tasks.exported import FILES, Order
 
+_SHOWN = 80  # characters of a path in a sentence
+
 
 def export(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
@@ -45,7 +47,7 @@ def export(
     wanted = list(recipes) if persona is None else [_known("persona", persona, recipes, row)]
     for one in wanted:
         _check(method, recipes[one])
-    to = to.expanduser().resolve()
+    to = place_of(to)
     _check_folder(to, replace)
     folders = _folders(wanted) if everyone else {wanted[0]: ""}
     _write(row, book, folders, to)
@@ -92,6 +94,17 @@ def _check(method: str, recipe: Recipe) -> None:
             f"method '{method}' weighs {len(recipe.gated.experts)} adapters anew for each dialogue, which no single "
             f"PEFT adapter can do; export the method that trained them, '{of}', instead."
         )
+
+
+def place_of(to: Path) -> Path:
+    """Where that is, as far as the disk can say."""
+    try:
+        found = to.expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError) as error:  # a link to itself, a name too long
+        why = getattr(error, "strerror", None) or error
+        raise LabError(f"{str(to)[:_SHOWN]}: no folder can be there ({str(why)[:_SHOWN]}); choose another.") from None
+    return found
 
 
 def _check_folder(to: Path, replace: bool) -> None:

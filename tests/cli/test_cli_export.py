@@ -14,6 +14,7 @@ from planned import claim, own_lab
 from typer.testing import CliRunner
 
 from lab.cli.app import app
+from lab.cli.export import place_of
 from lab.data.formats.chat import write_chat
 from lab.data.types import Dataset, Dialogue, Message, Persona
 from lab.db import jobs
@@ -183,3 +184,11 @@ def test_a_damaged_adapter_is_one_sentence(home, out, capfd):
     assert said.startswith("lab: ")
     assert "not a readable safetensors file" in said
     assert not out.exists()
+
+
+def test_where_no_folder_can_be_is_told_as_such(tmp_path: Path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for place in (loop, tmp_path / ("x" * 300)):
+        with pytest.raises(LabError, match="no folder can be there"):
+            place_of(place)
