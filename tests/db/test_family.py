@@ -15,7 +15,9 @@ def lab(database):
 
 
 def test_a_job_has_those_above_it_and_those_below_it_and_no_others():
-    a, b, c, d, e = submit(planned("a"), planned("b", "a"), planned("c", "a"), planned("d", "b", "c"), planned("e", "c"))
+    a, b, c, d, e = submit(
+        planned("a"), planned("b", "a"), planned("c", "a"), planned("d", "b", "c"), planned("e", "c")
+    )
     found = family(b)
     assert found.parents == {b: (a,), a: ()}
     assert found.children == {b: (d,), d: ()}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.tui.text import width
@@ -87,6 +87,7 @@ def test_a_narrow_range_has_round_labels_on_a_logarithmic_axis_too() -> None:
     assert all(0.41 <= value <= 0.47 for value in shown)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(points, st.integers(20, 120), st.integers(4, 30), st.booleans(), st.floats(0, 500), st.integers(0, 8))
 def test_any_part_of_any_curve_fills_its_cells(
     train: list[tuple[int, float]], cells: int, rows: int, log: bool, cursor: float, zoom: int

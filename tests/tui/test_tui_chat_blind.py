@@ -41,12 +41,14 @@ async def blind(pilot: Pilot[None], *methods: str, words: str = "Hello") -> list
 
 
 async def another(pilot: Pilot[None], words: str, count: int) -> list[str]:
-    """One more round."""
+    """One more round, once the one before is judged; it waits for the verdict then."""
+    await until(pilot, lambda: "which answer is better?" not in shown(pilot))
     await pilot.press("i")
     await ask(pilot, words, answers=count)
     for number in range(count):
         tui_lab.answer_chat((f"Answer {number + 1}.",))
     await done_writing(pilot)
+    await until(pilot, lambda: "which answer is better?" in shown(pilot))
     last = chat_screen(pilot).conversation.last
     assert last is not None
     return list(last.answers)

@@ -196,6 +196,7 @@ def test_a_saved_conversation_is_read_as_it_was_written() -> None:
         (to_json(whole()).replace(b'"role": "user"', b'"role": "tool"'), "a round in it is not complete"),
         (to_json(whole()).replace(b'"text": "T"', b'"text": 3'), "rounds.0.answers.b.text"),
     ],
+    ids=["no JSON", "a list", "another format", "an answer half written", "a role of tools", "a number for a text"],
 )
 def test_a_file_that_is_no_conversation_is_a_sentence(content: bytes, fault: str) -> None:
     with pytest.raises(LabError, match=fault):

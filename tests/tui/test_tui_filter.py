@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.tui.filter import Narrowing, completed, parse, present_field, searching, values
+from lab.tui.filter import Narrowing, completed, present_field, searching, values
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from textual.widgets import Input
 from lab.errors import LabError
 from lab.safe import one_line
 from lab.tui.text import Line, Span, wrap_spans
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.table import Column, Table
 
@@ -59,7 +60,7 @@ class ContextScreen(ModalScreen["dict[str, Any] | None"]):
             frame.border_title = "context"
             frame.border_subtitle = "↑↓ key · ←→ known value · del leave out · enter take · esc leave"
             yield Table(columns, lambda part: part.key, id="choices")
-            yield Input(placeholder="another value, or key=value", id="value")
+            yield Field(placeholder="another value, or key=value", id="value")
             yield Lines(id="fault")
 
     def on_mount(self) -> None:

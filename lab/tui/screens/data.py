@@ -20,6 +20,7 @@ from lab.tui.screens.base import LabScreen
 from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.data_about import about, dialogue_lines
 from lab.tui.widgets.data_tables import DataPersonasTable, DatasetsTable
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.table import Table
 
@@ -62,11 +63,11 @@ class DataScreen(LabScreen["DataView"]):
     def body(self) -> ComposeResult:
         """Where we are, what is being done, and the level in sight."""
         yield Lines(id="where", classes="rule")
-        yield Input(id="source", placeholder="path of a folder, or owner/name on the hub; FOLDER as NAME names it")
+        yield Field(id="source", placeholder="path of a folder, or owner/name on the hub; FOLDER as NAME names it")
         with Horizontal(id="form"):
             for name, value in _FORM:
                 yield Lines(id=f"label-{name}")
-                yield Input(value, id=f"make-{name}", select_on_focus=True)
+                yield Field(value, id=f"make-{name}", select_on_focus=True)
         yield Lines(id="fault")
         yield Lines(id="empty")
         yield DatasetsTable()

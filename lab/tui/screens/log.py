@@ -16,6 +16,7 @@ from lab.tui.filter import Search, searching
 from lab.tui.screens.base import LabScreen
 from lab.tui.text import Line
 from lab.tui.widgets.about import how_far
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.log import Log
 
@@ -50,7 +51,7 @@ class LogScreen(LabScreen["LogView"]):
         """How far the job is, then its log."""
         yield Lines(id="log-title", classes="rule")
         yield Lines(id="log-rule", classes="rule")
-        yield Input(placeholder="words, or /regex/", id="search", select_on_focus=False)
+        yield Field(placeholder="words, or /regex/", id="search", select_on_focus=False)
         yield Log(id="log")
 
     def on_mount(self) -> None:

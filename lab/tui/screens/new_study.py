@@ -20,6 +20,7 @@ from lab.tui import draft
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.draft import DraftScreen
 from lab.tui.text import Line, fit_line, wrap_spans
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.header import Header
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.study_form import HINTS, StudyForm, entries
@@ -62,7 +63,7 @@ class NewStudyScreen(DraftScreen):
         with Horizontal(id="halves"):
             with Vertical(id="left"):
                 yield StudyForm()
-                yield Input(id="line", select_on_focus=False)
+                yield Field(id="line", select_on_focus=False)
                 yield TextArea(id="text", show_line_numbers=True)
             with Vertical(id="right"):
                 yield Lines(id="plan-title", classes="rule")
@@ -75,7 +76,6 @@ class NewStudyScreen(DraftScreen):
     def on_mount(self) -> None:
         """Keys go to the form."""
         self.query_one("#text", TextArea).cursor_blink = False
-        self.query_one("#line", Input).cursor_blink = False
         self.form.focus()
 
     def on_resize(self) -> None:

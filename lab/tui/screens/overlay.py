@@ -15,6 +15,7 @@ from textual.widgets import Input
 from lab.safe import one_line
 from lab.tui.format import loss
 from lab.tui.text import Line
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class OverlayScreen(ModalScreen["tuple[Curve, ...] | None"]):
             Column("study", 14, _studies, rank=1, grows=True),
         ]
         with Vertical(id="frame"):
-            yield Input(placeholder="words of job, method, group, study", id="search", select_on_focus=False)
+            yield Field(placeholder="words of job, method, group, study", id="search", select_on_focus=False)
             yield Table(columns, lambda one: one.curve, id="choices")
 
     def on_mount(self) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Input
 from lab.safe import one_line
 from lab.tui.screens.base import LabScreen
 from lab.tui.text import Line, fit_line, wrap_spans
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.person_about import person_about
 from lab.tui.widgets.person_dialogues import dialogue_pages
@@ -36,7 +37,7 @@ class PersonasScreen(LabScreen["PersonasView"]):
 
     TAB = "personas"
     CSS_PATH = "personas.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (_WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 (as Textual has it)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", key_display="esc", id="personas.back"),
         Binding("slash", "search", "search", key_display="/", id="personas.search"),
@@ -60,7 +61,7 @@ class PersonasScreen(LabScreen["PersonasView"]):
     def body(self) -> ComposeResult:
         """List, map and words; or the dialogues of one persona."""
         yield Lines(id="where", classes="rule")
-        yield Input(placeholder="words of name, description, method", id="search", select_on_focus=False)
+        yield Field(placeholder="words of name, description, method", id="search", select_on_focus=False)
         with ContentSwitcher(initial="level-list", id="levels"):
             with Container(id="level-list"):
                 yield Lines(id="empty")

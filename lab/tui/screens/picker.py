@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from lab.safe import one_line
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.table import Column, Table
 
 Row = TypeVar("Row")
@@ -53,7 +54,7 @@ class Picker(ModalScreen["Row | None"], Generic[Row]):
         with Vertical(id="frame") as frame:
             frame.border_title = Content(one_line(self._title))  # a text would be read as markup
             frame.border_subtitle = "enter choose · esc leave"
-            yield Input(placeholder="search", id="search")
+            yield Field(placeholder="search", id="search")
             yield Table(self._columns, self._key, id="choices")
 
     def on_mount(self) -> None:

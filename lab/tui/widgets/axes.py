@@ -11,7 +11,7 @@ Point = tuple[float, float]
 Range = tuple[float, float]
 
 _NARROWEST = 1e-9
-_TINIEST, _LARGEST = 1e-290, 1e300
+_TINIEST, _LARGEST = 1e-90, 1e90  # as many digits as there is room for in a label
 _ROWS_PER_LABEL = 2  # at the least
 _FEW_ROWS = 8
 _FEWEST_LABELS = 3
@@ -33,7 +33,7 @@ class Frame:
 def drawable(points: Sequence[Point], frame: Frame) -> list[Point]:
     """The points that can be drawn, as they stand on the axes.
 
-    Of numbers at the edges of what a float holds no difference can be taken; of what is not above zero, no logarithm.
+    Numbers that no label could hold are none of a curve's; of what is not above zero there is no logarithm.
     """
     kept = [(x, y if abs(y) > _TINIEST else 0.0) for x, y in points if abs(y) < _LARGEST]
     if frame.log:
@@ -113,7 +113,11 @@ def _placed(labels: Sequence[tuple[float, str]], between: Range, rows: int, cell
         row = rows - 1 - scaled(value, between, rows - 1)
         text = plain if len(plain) <= cells else f"{float(plain):.0e}"
         apart = 0 if rows <= _FEW_ROWS else 1
-        if 0 <= row < rows and not any(near in found for near in range(row - apart, row + apart + 1)):
+        if (
+            len(text) <= cells
+            and 0 <= row < rows
+            and not any(near in found for near in range(row - apart, row + apart + 1))
+        ):
             found[row] = text
     return found
 

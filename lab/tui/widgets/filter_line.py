@@ -17,6 +17,7 @@ from textual.widgets import Input
 from lab.safe import one_line
 from lab.tui.filter import completed, present_field
 from lab.tui.text import Line, Span, fit_line
+from lab.tui.widgets.field import Field
 from lab.tui.widgets.lines import Lines
 
 Offer = Callable[[str], Counter[str]]
@@ -114,7 +115,7 @@ class FilterLine(Vertical):
         return tuple(found) if counted else ((f" no {name} has this", "warn"),)
 
 
-class _Box(Input):
+class _Box(Field):
     """The line itself, with its keys at the bottom."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
+
+from lab.tui.widgets.field import Field
 
 
-class Prompt(Input):
-    """An input with a history."""
+class Prompt(Field):
+    """A field with a history."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "send", id="prompt.send"),
@@ -19,7 +20,6 @@ class Prompt(Input):
 
     def __init__(self, *, placeholder: str, id: str) -> None:  # noqa: A002 (Textual's name for it)
         super().__init__(placeholder=placeholder, id=id)
-        self.cursor_blink = False
         self._history: list[str] = []
         self._place = 0
 

@@ -129,6 +129,8 @@ class Table(Lines, Generic[Row], can_focus=True):
         rows = self._given
         if column is not None and column.sort is not None:
             rows = ordered(rows, column.sort, descending=self._descending)
+        if bool(rows) != bool(self._rows):
+            self.call_later(self.screen.refresh_bindings)
         self._rows = rows
         places = (place for place, row in enumerate(rows) if self._key(row) == before)
         self.cursor = next(places, min(self.cursor, max(len(rows) - 1, 0)))
