@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 from planned import own_lab
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
@@ -19,6 +20,10 @@ from lab.db.engine import connected
 from lab.db.migrate import migrate
 
 _numbers = itertools.count()
+
+# How long an example may take says how busy the machine is.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
 
 
 # ---------------------------------------------------------------- SQLite
