@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
@@ -158,10 +157,14 @@ def _rest(terminal: Terminal, seconds: float) -> dict[str, float]:
 
 
 def _go(terminal: Terminal, name: str) -> float:
-    """To a tab by its key; the moment its name is the bright one in the header."""
+    """To a tab by its key; milliseconds until its name is the bright one in the header."""
+    if "esc 1" in terminal.screen.display[0]:  # the keys are letters of a line
+        terminal.press(_ESCAPE)
+        _seen(terminal, lambda: "esc 1" not in terminal.screen.display[0], "the line left")
+        terminal.watch(_PAUSE)
     tab = next(tab for tab in TABS if tab.name == name)
-    terminal.press(tab.key.encode())
-    return _seen(terminal, lambda: _present(terminal) == tab.title, f"the tab {name}")
+    pressed = terminal.press(tab.key.encode())
+    return 1000 * (_seen(terminal, lambda: _present(terminal) == tab.title, f"the tab {name}") - pressed)
 
 
 def _present(terminal: Terminal) -> str:
@@ -178,9 +181,7 @@ def _type(terminal: Terminal, presses: int) -> dict[str, list[float]]:
         found["cursor"].append(_moved(terminal, _DOWN if number % 8 < 4 else _UP))
         found["page"].append(_moved(terminal, _PAGE_DOWN if number % 2 == 0 else _PAGE_UP))
     for number in range(presses):
-        name = TABS[number % len(TABS)].name
-        began = time.monotonic()
-        found["tab"].append(1000 * (_go(terminal, name) - began))
+        found["tab"].append(_go(terminal, TABS[number % len(TABS)].name))
         terminal.watch(_PAUSE)
     _go(terminal, "jobs")
     terminal.watch(_SETTLE)
@@ -210,16 +211,23 @@ def _filtered(terminal: Terminal, words: str) -> list[float]:
     """Each letter of a filter, from key to letter."""
     waits = []
     terminal.press(b"/")
+    _seen(terminal, lambda: "a|b" in terminal.text(), "the filter")
     terminal.watch(_PAUSE)
     for place in range(len(words)):
         pressed = terminal.press(words[place].encode())
         typed = words[: place + 1].strip()
-        shown = _seen(terminal, lambda typed=typed: typed in terminal.text(), "the filter")  # type: ignore[misc]
+        shown = _seen(terminal, lambda typed=typed: typed in _top(terminal), "the letter")  # type: ignore[misc]
         waits.append(1000 * (shown - pressed))
         terminal.watch(_PAUSE)
     terminal.press(_ESCAPE)
-    terminal.watch(4 * _PAUSE)
+    _seen(terminal, lambda: "a|b" not in terminal.text(), "all jobs")
+    terminal.watch(_PAUSE)
     return waits
+
+
+def _top(terminal: Terminal) -> str:
+    """The lines below the header, where the filter is."""
+    return "\n".join(terminal.screen.display[1:4])
 
 
 def _opened_and_left(terminal: Terminal) -> list[float]:

@@ -1,7 +1,8 @@
 """The lab that `lab bench tui` opens: 10,000 jobs, 200 personas, 15 methods, a million points of curves.
 
 Run as a program it writes that lab into the database that the settings name, then works in it on request: it is the
-one worker there is, with one job at hand. Nothing is trained; the rows are those that a long study leaves behind.
+one worker there is, with one job at hand. The data and the plans are real; nothing is trained, and the rows of the
+finished jobs are like those that long studies leave behind.
 """
 
 from __future__ import annotations
@@ -10,113 +11,129 @@ import math
 import random
 import select as selecting
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
+from lab.data.generate import generate_folder
 from lab.db import jobs, workers
-from lab.db.engine import writing
+from lab.db.engine import reading, writing
 from lab.db.jobs import Lease
 from lab.db.migrate import migrate
-from lab.db.studies import save_dataset, save_study
-from lab.db.tables import Dataset, Job, JobLog, RunMetric, Score, State, Study, now
+from lab.db.studies import save_study
+from lab.db.tables import Dataset, Job, JobLog, JobParent, RunMetric, Score, State, Study, StudyJob, now
+from lab.methods.plan import plan
+from lab.methods.spec import parse_study
+from lab.metrics.aggregate import METRICS
 from lab.tasks.identity import this_worker
+from lab.tasks.submit import import_data
 
-STUDIES = 100
-METHODS = tuple(f"method-{number:02}" for number in range(14))
-PERSONAS = tuple(f"persona_{number:03}" for number in range(200))
-JOBS_A_METHOD = 6  # with the reference: 100 studies × (14 methods × 7 + 2) = 10,000 jobs
-METRICS = ("similarity", "nll", "device_accuracy")
+N_JOBS = 10_000
+N_PERSONAS, N_DIALOGUES = 200, 12
+METHODS = (
+    "base", "prompt-description", "unified", "persona", "hybrid", "cluster-kmeans", "cluster+delta", "merge-sparse",
+    "merge-weighted", "merge-ties", "retrieval-k3", "soft-prompt-persona", "multitask", "user-embedding",
+    "swapped-persona",
+)  # fmt: skip
 POINTS = 1_000_000
-_POINTS_A_JOB = 400
-_DATA = "d" * 64
+_STEPS = 400  # that the running job has done
+_AT_ONCE = 250  # jobs
 _USAGE = {"gpus": [{"device": "cuda:0", "name": "GPU", "memory": 18637.0, "total": 81920.0, "load": 71.0}]}
 _SECONDS_A_STEP = 0.5
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A job of a plan, as `save_study` wants it."""
-
-    key: str
-    kind: str
-    method: str
-    spec: dict[str, Any]
-    parents: tuple[str, ...] = ()
-    makes_book: bool = False
-
-    @property
-    def serves(self) -> tuple[str, ...]:
-        return (self.method,)
 
 
 def build() -> Lease:
     """Write it all; the lease of the one job that runs."""
     migrate()
-    save_dataset(Dataset(digest=_DATA, name="homes", source="none", folder="none", n_personas=200, n_dialogues=6000))
-    for number in range(STUDIES):
-        _add_study(number)
+    dataset = _import()
+    n_studies = 0
+    while _n_jobs() < N_JOBS:
+        _add_study(dataset, n_studies)
+        n_studies += 1
     worker = this_worker(["cuda:0"])
     workers.register(worker)
     workers.beat(worker.id, _USAGE, draining=False)
-    taken = jobs.claim("work", worker.id, "cuda:0")
-    assert taken is not None, "each study has jobs that are READY"
     with writing() as session:
-        _finish_all_but(session, taken.lease.job)
-        _write_scores(session)
-        _write_curves(session, taken.lease.job)
-        session.add_all(JobLog(job=taken.lease.job, attempt=1, text=f"step {step}") for step in range(2000))
+        running = _finish_all_but_one(session)
+        _write_scores(session, running)
+        _write_curves(session, running)
+        session.add_all(JobLog(job=running, attempt=1, text=f"step {step}") for step in range(2000))
+    taken = jobs.claim("work", worker.id, "cuda:0")
+    assert taken is not None, "one job was left READY"
     return taken.lease
 
 
-def _add_study(number: int) -> None:
-    name = f"homes-{number:03}"
-    spec = {"name": name, "data": "homes", "base": "smollm2-135m", "methods": ["unified", *METHODS], "seeds": [number]}
-    study = Study(name=name, spec=spec, dataset=_DATA, base="smollm2-135m")
-    save_study(study, list(_plan(number)), max_tries=2)
+def _import() -> Dataset:
+    """The people of all studies, as `lab data import` keeps them."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate_folder(Path(folder) / "homes", N_PERSONAS, N_DIALOGUES, turns=3.2, seed=0)
+        return import_data(f"{folder}/homes")
 
 
-def _plan(number: int) -> Iterator[_Planned]:
-    """Unified and its evaluation, then each method's jobs in a row, the last of them its evaluation."""
-    train = {"share": "persona", "rank": 8, "learning_rate": 5e-4, "epochs": 3, "seed": number}
-    judge = {"split": "val", "seed": number}
-    yield _Planned(f"{number}-unified", "train", "unified", train | {"share": "everyone"}, makes_book=True)
-    yield _Planned(f"{number}-unified-val", "evaluate", "unified", judge, (f"{number}-unified",))
-    for method in METHODS:
-        before = f"{number}-unified"
-        for step in range(JOBS_A_METHOD):
-            key = f"{number}-{method}-{step}"
-            yield _Planned(key, "train", method, train, (before,), makes_book=step == JOBS_A_METHOD - 1)
-            before = key
-        yield _Planned(f"{number}-{method}-val", "evaluate", method, judge, (before,))
+def _n_jobs() -> int:
+    with reading() as session:
+        return session.exec(select(func.count()).select_from(Job)).one()
 
 
-def _finish_all_but(session: Session, running: int) -> None:
-    """All of them succeeded, days ago, but for one that runs and what waits for it, and some that failed."""
-    last = running + JOBS_A_METHOD  # its study's later jobs stay as they are
-    ended = {"progress": 1.0, "attempt": 1, "loss": 0.3, "val_loss": 0.5, "step": 300, "total_steps": 300}
+def _add_study(dataset: Dataset, number: int) -> None:
+    """One more study of all methods, with a seed of its own."""
+    content = {
+        "name": f"homes-{number:03}",
+        "data": dataset.name,
+        "base": "smollm2-135m",
+        "methods": METHODS,
+        "seeds": [number],
+        "evaluate": ["val", "test"],
+    }
+    spec = parse_study(content, "lab bench tui")
+    row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
+    save_study(row, plan(spec, dataset.digest), max_tries=2)
+
+
+def _finish_all_but_one(session: Session) -> int:
+    """All jobs succeeded, days ago, but for some that failed, the newest study's last training and what waits for it.
+
+    Returns:
+        the training, which is READY.
+    """
+    newest = select(func.max(Job.id)).where(Job.kind == "train", Job.method == "user-embedding")
+    running = session.exec(newest).one() or 0
+    waiting = session.exec(select(JobParent.child).where(JobParent.parent == running)).all()
     moments = {"created_at": now() - timedelta(days=3), "started_at": now() - timedelta(days=2)}
-    moments |= {"finished_at": now() - timedelta(days=1)}
-    others = (col(Job.id) < running) | (col(Job.id) > last)
-    session.execute(update(Job).where(others).values(state=State.SUCCEEDED, artifact="", **ended, **moments))
+    ended = {"progress": 1.0, "attempt": 1, "step": 300, "total_steps": 300, "finished_at": now() - timedelta(days=1)}
+    result = {"train_seconds": 187.0, "parameters": 540_672, "seconds_per_answer": 0.4}
+    others = col(Job.id).not_in([running, *waiting])
+    session.execute(update(Job).where(others).values(state=State.SUCCEEDED, artifact="", result=result, **ended))
+    session.execute(update(Job).values(**moments))
+    session.execute(update(Job).where(others, col(Job.kind) == "train").values(loss=0.3, val_loss=0.5))
     failed = {"state": State.FAILED, "error": "CUDA out of memory: 2.1 GB more is needed; lower batch_size"}
-    session.execute(update(Job).where(others, col(Job.id) % 97 == 0).values(**failed))
-    session.execute(update(Job).where(~others).values(created_at=moments["created_at"]))
+    session.execute(update(Job).where(others, col(Job.id) % 97 == 0, col(Job.id) < running - 200).values(**failed))
+    unstarted = {"state": State.READY, "started_at": None}
+    session.execute(update(Job).where(col(Job.id) == running).values(**unstarted))
+    session.execute(update(Job).where(col(Job.id).in_(waiting)).values(started_at=None))
+    return running
 
 
-def _write_scores(session: Session) -> None:
-    """Scores of every evaluation of the newest study: 15 methods × 200 personas × 3 metrics."""
+def _write_scores(session: Session, running: int) -> None:
+    """Scores of every evaluation of the newest study: each method × 200 personas × all metrics."""
     lots = random.Random(0)
-    newest = select(Job).where(Job.kind == "evaluate", Job.state == State.SUCCEEDED).order_by(col(Job.id).desc())
+    study = select(StudyJob.study).where(StudyJob.job == running).scalar_subquery()
+    evaluations = (
+        select(Job.id)
+        .join(StudyJob, col(StudyJob.job) == Job.id)
+        .where(StudyJob.study == study, Job.kind == "evaluate", Job.state == State.SUCCEEDED)
+        .distinct()
+    )
     rows = [
-        {"job": job.id, "persona_id": persona, "task_type": "", "metric": metric, "value": lots.random(), "n": 12}
-        for job in session.exec(newest.limit(len(METHODS) + 1))
-        for persona in PERSONAS
+        {"job": job, "persona_id": f"persona_{number:03}", "task_type": "", "metric": metric, "n": 6}
+        | {"value": 0.8 + 0.1 * lots.random()}
+        for job in session.exec(evaluations)
+        for number in range(N_PERSONAS)
         for metric in METRICS
     ]
     session.execute(insert(Score), rows)
@@ -125,11 +142,11 @@ def _write_scores(session: Session) -> None:
 def _write_curves(session: Session, running: int) -> None:
     """A million points: a curve of each of many jobs, and the first steps of the one that runs."""
     ids = session.exec(select(Job.id).where(Job.kind == "train", col(Job.id) != running).order_by(col(Job.id))).all()
-    n_jobs = POINTS // _POINTS_A_JOB
-    for start in range(0, n_jobs, 250):
-        some = ids[start : min(start + 250, n_jobs)]
-        session.execute(insert(RunMetric), [_point(job or 0, step) for job in some for step in range(_POINTS_A_JOB)])
-    session.execute(insert(RunMetric), [_point(running, step) for step in range(_POINTS_A_JOB)])
+    steps = math.ceil(POINTS / len(ids))
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        session.execute(insert(RunMetric), [_point(job or 0, step) for job in some for step in range(steps)])
+    session.execute(insert(RunMetric), [_point(running, step) for step in range(_STEPS)])
 
 
 def _point(job: int, step: int) -> dict[str, Any]:
@@ -142,7 +159,7 @@ def _point(job: int, step: int) -> dict[str, Any]:
 
 def work(lease: Lease) -> None:
     """Obey the lines of standard input: `work` trains on, `rest` only keeps the job alive, the end ends it."""
-    working, step, beats = False, _POINTS_A_JOB, 0
+    working, step, beats = False, _STEPS, 0
     while True:
         readable, _, _ = selecting.select([sys.stdin], [], [], _SECONDS_A_STEP)
         if readable:
@@ -163,7 +180,7 @@ def work(lease: Lease) -> None:
 def _train(lease: Lease, step: int) -> None:
     point = _point(lease.job, step)
     jobs.record(lease, [RunMetric(**point)], [f"step {step}: loss {point['value']:.3f}"] if step % 2 else [])
-    total = 10 * _POINTS_A_JOB
+    total = 10 * _STEPS
     values = {"progress": step / total, "step": step, "total_steps": total, "loss": point["value"]}
     jobs.beat(lease, values | {"eta_seconds": (total - step) * _SECONDS_A_STEP, "note": f"{60_000 + step} tokens/s"})
 
