@@ -54,7 +54,9 @@ def bench_tui(starts: int, seconds: float, presses: int) -> dict[str, Any]:
         LabError: something that should be on the screen never was.
     """
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LAB_")}
+        # COLUMNS and LINES would win over the size of the terminal.
+        others = {"COLUMNS", "LINES"} | {name for name in os.environ if name.startswith("LAB_")}
+        environment = {name: value for name, value in os.environ.items() if name not in others}
         environment |= {"LAB_ARTIFACTS": f"{folder}/artifacts", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         with _large_lab(environment) as worker:
             paints = [_start(environment) for _ in range(starts)]
