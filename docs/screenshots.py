@@ -35,6 +35,7 @@ async def picture(pilot: Pilot[None], name: str) -> None:
 
 async def jobs(pilot: Pilot[None]) -> None:
     """The training of the personas: its curve and its log."""
+    await pilot.press("2")
     newest_first = [(job.kind, job.method) for job in list_jobs(get_study("demo").id)]
     await settle(pilot)
     for _ in range(newest_first.index(("train", "persona"))):
@@ -44,7 +45,7 @@ async def jobs(pilot: Pilot[None]) -> None:
 
 async def results(pilot: Pilot[None]) -> None:
     """Methods, then a persona's dialogues under one of them."""
-    await pilot.press("2")
+    await pilot.press("3")
     await picture(pilot, "results")
     for _ in range(2):
         await pilot.press("enter")
@@ -54,13 +55,8 @@ async def results(pilot: Pilot[None]) -> None:
 
 async def chat(pilot: Pilot[None]) -> None:
     """Two recipes side by side."""
-    await pilot.press("3")
+    await pilot.press("5")
     await settle(pilot)
-    await pilot.press("escape", "c")
-    await settle(pilot)
-    await pilot.press(*"persona", "enter")
-    await settle(pilot)
-    await pilot.press("i")
     pilot.app.post_message(Paste(QUESTION))
     await settle(pilot)
     await pilot.press("enter")
