@@ -33,6 +33,8 @@ class LabScreen(Screen[None], Generic[View]):
     """A tab, or a page of one. Only the one in sight is asked what it wants, and only it is read for."""
 
     TAB: ClassVar[str]
+    # Each screen says where its keys go; Textual would give them to a line to write in that is not even shown.
+    AUTO_FOCUS: ClassVar[str | None] = ""
 
     def __init__(self) -> None:
         super().__init__()

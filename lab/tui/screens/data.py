@@ -38,7 +38,6 @@ class DataScreen(LabScreen["DataView"]):
 
     TAB: ClassVar[str] = "data"
     CSS_PATH = "data.tcss"
-    AUTO_FOCUS: ClassVar[str | None] = ""  # not the forms, which nobody has asked for
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "bring_in", "import", id="data.import"),
         Binding("g", "make", "generate", id="data.generate"),
