@@ -25,6 +25,9 @@ def _settle(path: Path) -> None:
         os.close(descriptor)
 
 
+NUMBERED = "*-?????????.*"  # what `numbered` names, of any name and suffix
+
+
 def numbered(folder: Path, name: str, number: int, suffix: str) -> Path:
     """Where the file of this number belongs; names sort as their numbers do."""
     return folder / f"{name}-{number:09d}{suffix}"

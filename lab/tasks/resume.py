@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from lab.models.atomic import newest_first, number_of, numbered, put
+from lab.models.atomic import NUMBERED, newest_first, number_of, numbered, put
 from lab.models.checkpoint import StaleCheckpointError, states
 from lab.models.training import Stopped
 from lab.tasks.context import JobContext, JobStopped
@@ -62,11 +62,9 @@ def _first(
 def _folders(context: JobContext) -> Iterator[Path]:
     """The checkpoints' folders: the one that the job's row names, then those of the attempts before that one."""
     named = context.resume
-    if named is None:
+    if named is None or not any(named.rglob(NUMBERED)):
         if context.assignment.checkpoint:
-            context.log(
-                f"{context.root / context.assignment.checkpoint}: this checkpoint is not here; the work starts anew"
-            )
+            context.log(f"{context.root / context.assignment.checkpoint}: no checkpoint is here; the work starts anew")
         return
     yield named
     attempts = {int(path.name): path for path in named.parent.parent.iterdir() if path.name.isdecimal()}

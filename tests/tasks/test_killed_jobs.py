@@ -224,6 +224,22 @@ def test_a_checkpoint_that_a_power_cut_took_gives_way_to_the_one_before_or_to_no
     assert next(event for event in again.events if isinstance(event, Checkpoint)).back
 
 
+@pytest.mark.parametrize("kind", WHO)
+def test_a_checkpoint_in_a_form_that_nobody_reads_gives_way_to_what_this_attempt_keeps(bench: Bench, kind: str) -> None:
+    """Else the row would name it, for the number of its step, until the job is over: each attempt would start anew."""
+    whole, job = bench.whole(find(bench, kind)), find(bench, kind)
+    told = sum(isinstance(event, Checkpoint) for event in whole.events)
+    left = iter(range(told // 2))
+    killed = bench.killed(job, [lambda event: isinstance(event, Checkpoint) and next(left, None) is None])
+    for path in (path for path in (killed[0].folder / "checkpoint").rglob("*") if path.is_file()):
+        path.rename(path.with_name(path.name.replace("-", "_")))
+    again = bench.attempt(job, bench.n, 3, pointer(killed[:1]))
+    assert "no checkpoint is here; the work starts anew" in again.log()
+    assert next(event for event in again.events if isinstance(event, Checkpoint)).back
+    assert (pointer([killed[0], again]) or "").startswith(f"{bench.n}/3/")
+    assert left_behind(again.folder) == left_behind(whole.folder)
+
+
 def test_answers_that_were_given_are_not_asked_for_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     real = evaluate.generate
