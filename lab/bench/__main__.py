@@ -8,16 +8,13 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import orjson
-from rich.console import Console
-
 from lab.bench.chat import bench_chat
+from lab.bench.command import carry_out
 from lab.bench.evaluate import bench_evaluate
 from lab.bench.material import Material, Settings
 from lab.bench.report import show
 from lab.bench.scale import bench_scale
 from lab.bench.train import bench_train
-from lab.errors import LabError
 from lab.models.quiet import quiet
 
 BENCHES: dict[str, Callable[[Material], dict[str, Any]]] = {
@@ -47,16 +44,7 @@ def main(arguments: list[str]) -> int:
             parser.add_argument(name, type=type(option.default), default=option.default)
     given = vars(parser.parse_args(arguments))
     bench, json = given.pop("bench"), given.pop("json")
-    try:
-        result = run(bench, Settings(**given))
-    except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 1
-    if json:
-        sys.stdout.buffer.write(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    else:
-        show(result, Console(highlight=False))
-    return 0
+    return carry_out(lambda: run(bench, Settings(**given)), show, json=json)
 
 
 if __name__ == "__main__":

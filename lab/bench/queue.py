@@ -24,6 +24,7 @@ from rich.table import Table
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from lab.bench.command import carry_out
 from lab.bench.host import host
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -128,16 +129,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database", default="")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    try:
-        result = bench_queue(given.jobs, given.submissions, given.database or load_settings().database_url)
-    except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 1
-    if given.json:
-        sys.stdout.buffer.write(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    else:
-        show(result, Console(highlight=False))
-    return 0
+    return carry_out(
+        lambda: bench_queue(given.jobs, given.submissions, given.database or load_settings().database_url),
+        show,
+        json=given.json,
+    )
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
+from lab.bench.command import carry_out
 from lab.bench.host import host
 from lab.bench.terminal import Terminal
 from lab.errors import LabError
@@ -299,16 +299,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer of all: see that it works")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    try:
-        result = bench_tui(1, 2.0, 3) if given.quick else bench_tui(given.starts, given.seconds, given.presses)
-    except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 1
-    if given.json:
-        sys.stdout.buffer.write(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    else:
-        show(result, Console(highlight=False))
-    return 0
+    sizes = (1, 2.0, 3) if given.quick else (given.starts, given.seconds, given.presses)
+    return carry_out(lambda: bench_tui(*sizes), show, json=given.json)
 
 
 if __name__ == "__main__":
