@@ -1,4 +1,4 @@
-"""The lists that are chosen from: studies, personas and methods."""
+"""The lists that are chosen from on more than one screen: studies and personas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from lab.safe import one_line
-from lab.tui.format import age, context_words, fraction
+from lab.tui.format import age, context_words
 from lab.tui.screens.picker import Picker
 from lab.tui.text import Line
 from lab.tui.widgets.table import Column
@@ -17,7 +17,6 @@ from lab.tui.widgets.table import Column
 if TYPE_CHECKING:
     from lab.db.queries import StudyRow
     from lab.report.people import Person
-    from lab.tui.feeds.board import Board, BoardRow
 
 
 async def pick_study(
@@ -64,26 +63,4 @@ async def pick_person(app: App[Any], people: Sequence[Person], present: Person |
         lambda person: person.words,
         present.persona_id if present else None,
     )
-    return await app.push_screen_wait(picker)
-
-
-async def pick_metric(app: App[Any], board: Board) -> str | None:
-    """Choose the metric that methods are compared in."""
-    columns: list[Column[str]] = [
-        Column("metric", 30, lambda name, _: ((one_line(name.replace("_", " ")), "strong"),), grows=True, stays=True),
-    ]
-    picker = Picker(
-        "metric", columns, board.metrics, lambda name: name, lambda name: name.replace("_", " "), board.metric
-    )
-    return await app.push_screen_wait(picker)
-
-
-async def pick_row(app: App[Any], title: str, rows: Sequence[BoardRow], present: str) -> BoardRow | None:
-    """Choose a method or a control that was evaluated."""
-    columns: list[Column[BoardRow]] = [
-        Column("method", 16, lambda row, _: ((one_line(row.name), "strong"),), stays=True),
-        Column("mean", 6, lambda row, _: ((fraction(row.evidence.summary.mean), "second"),), right=True),
-        Column("what it is", 30, lambda row, _: ((one_line(row.about), "dim"),), grows=True),
-    ]
-    picker = Picker(title, columns, rows, lambda row: row.name, lambda row: f"{row.name} {row.about}", present)
     return await app.push_screen_wait(picker)
