@@ -10,6 +10,7 @@ import tui_lab
 from lab.db.engine import engine
 from lab.db.migrate import migrate
 from lab.settings import load_settings
+from lab.tasks import embedded, queue
 
 
 @pytest.fixture
@@ -30,3 +31,24 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tui_lab.write_data(tmp_path / "home")
+
+
+@pytest.fixture
+def server(artifacts: Path) -> Iterator[None]:
+    """The lab's own queue server."""
+    queue._sender.cache_clear()
+    embedded.start()
+    yield
+    embedded.stop()
+    queue._sender.cache_clear()
+
+
+@pytest.fixture
+def elsewhere(server: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A queue that answers, in a lab whose workers are started by somebody else."""
+    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
+    load_settings.cache_clear()
+    queue._sender.cache_clear()
+    yield
+    monkeypatch.delenv("LAB_REDIS_URL")
+    load_settings.cache_clear()

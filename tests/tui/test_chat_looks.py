@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,8 @@ from tui_pilot import shown, typed, until
 from tui_snap import Compare, Steps, app_in, at, looks, press, sees
 
 from lab.db import jobs, queries
-from lab.tasks import embedded, queue
 
-pytestmark = pytest.mark.usefixtures("artifacts")
-
-
-@pytest.fixture(autouse=True)
-def server(artifacts: Path) -> Iterator[None]:
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def _asks(words: str) -> Steps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,12 @@ from tui_pilot import NARROW, WIDE, opened, picking, pressed, settled, shown, ty
 from lab.db import jobs, queries
 from lab.errors import LabError
 from lab.report.people import parsed, written
-from lab.tasks import embedded, queue
 from lab.tui.chat.conversation import Answer, Conversation, Round
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.columns import MethodsScreen
 from lab.tui.screens.help import HelpScreen
 
-
-@pytest.fixture(autouse=True)
-def running(artifacts: Path) -> Iterator[None]:
-    """The lab's own queue server."""
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
+pytestmark = pytest.mark.usefixtures("server")
 
 
 async def test_without_a_trained_method_it_says_what_to_wait_for(data: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,12 @@ from tui_pilot import NARROW, WIDE, opened, pressed, shown, typed, until
 from lab.cli.picks import picks_of
 from lab.db import jobs, queries
 from lab.db.picks import picks
-from lab.tasks import embedded, queue
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.picks import PicksScreen
 
+pytestmark = pytest.mark.usefixtures("server")
+
 STUDY = "smart-home-6"
-
-
-@pytest.fixture(autouse=True)
-def running(artifacts: Path) -> Iterator[None]:
-    """The lab's own queue server."""
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
 
 
 async def blind(pilot: Pilot[None], *methods: str, words: str = "Hello") -> list[str]:

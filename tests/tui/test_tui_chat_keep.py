@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,14 @@ from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, typed, unti
 from lab.db import jobs, queries
 from lab.db.jobs import Outcome
 from lab.errors import LabError
-from lab.tasks import embedded, queue
 from lab.tui.chat.conversation import Answer, Conversation, Replay, Round, Turn
 from lab.tui.chat.home import Setting, home_of
 from lab.tui.chat.saved import FORMAT, Saved, from_json, to_json, to_markdown
 from lab.tui.feeds import chats
 
+pytestmark = pytest.mark.usefixtures("server")
+
 AT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def running(artifacts: Path) -> Iterator[None]:
-    """The lab's own queue server."""
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
 
 
 def reply(text: str, info: dict[str, Any]) -> int:

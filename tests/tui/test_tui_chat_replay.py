@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,18 +14,9 @@ from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, until
 from lab.db import queries
 from lab.db.looks import looks
 from lab.report.people import held_out
-from lab.tasks import embedded, queue
 from lab.tui.feeds import chat
 
-
-@pytest.fixture(autouse=True)
-def running(artifacts: Path) -> Iterator[None]:
-    """The lab's own queue server."""
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
+pytestmark = pytest.mark.usefixtures("server")
 
 
 async def replayed(pilot: Pilot[None], part: str = "v", *keys: str) -> None:

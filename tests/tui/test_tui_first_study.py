@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tui_pilot import lab_app, picking, shown, until
 
 from lab.db.queries import get_study, list_jobs
-from lab.settings import load_settings
-from lab.tasks import embedded, queue
+from lab.tasks import queue
 from lab.tui.screens.new_study import NewStudyScreen
-
-
-@pytest.fixture
-def elsewhere(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A queue that answers, in a lab whose workers are started by somebody else."""
-    embedded.start()
-    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
-    load_settings.cache_clear()
-    queue._sender.cache_clear()
-    yield
-    monkeypatch.delenv("LAB_REDIS_URL")
-    load_settings.cache_clear()
-    queue._sender.cache_clear()
-    embedded.stop()
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,10 @@ from tui_pilot import opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import queries
 from lab.db.engine import writing
-from lab.tasks import embedded, queue
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.jobs import JobsScreen
 
-
-@pytest.fixture(autouse=True)
-def running(artifacts: Path) -> Iterator[None]:
-    """The lab's own queue server, for a chat."""
-    queue._sender.cache_clear()
-    embedded.start()
-    yield
-    embedded.stop()
-    queue._sender.cache_clear()
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def check(pilot: Pilot[None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from lab.db.queries import get_study, list_jobs
 from lab.errors import LabError
 from lab.methods.spec import catalog, parse_study, read_study
 from lab.settings import load_settings
-from lab.tasks import embedded, queue
 from lab.tui.feeds import new_study, study_options
 from lab.tui.screens.new_study import NewStudyScreen
 
@@ -32,20 +31,6 @@ async def making(toml: str = "", size: tuple[int, int] = WIDE) -> AsyncIterator[
         await pilot.app.push_screen(NewStudyScreen(toml))
         await until(pilot, lambda: "not ready" in shown(pilot) or "plan " in shown(pilot).splitlines()[-2])
         yield pilot
-
-
-@pytest.fixture
-def elsewhere(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A queue that answers, in a lab whose workers are started by somebody else."""
-    embedded.start()
-    monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
-    load_settings.cache_clear()
-    queue._sender.cache_clear()
-    yield
-    monkeypatch.delenv("LAB_REDIS_URL")
-    load_settings.cache_clear()
-    queue._sender.cache_clear()
-    embedded.stop()
 
 
 def text(pilot: Pilot[None]) -> str:
