@@ -145,6 +145,7 @@ class _Writer:
         names = list(waiting)
         first, last = self._span
         self._span = (first, first + (last - first) / max(self._left, 1))
+        self._context.note("writing")
         try:
             generate(
                 server,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,7 @@ class JobContext:
         self._emit = emit
         self._stop = stop
         self._said = 0.0
+        self._noted = ""
 
     def should_stop(self) -> bool:
         """Whether the job is to stop at the next safe point."""
@@ -96,16 +98,20 @@ class JobContext:
             JobStopped: the job was told to stop meanwhile.
             StoreError: the store was out of reach for `store_seconds`.
         """
-        began = time.monotonic()
+        began, before = time.monotonic(), self._noted
         while True:
             try:
-                return work()
+                found = work()
             except StoreError as error:
                 if time.monotonic() - began > load_settings().store_seconds:
                     raise
                 self.note(f"waits: {error}")
                 if self._stop.wait(_STORE_SECONDS):
                     raise JobStopped from None
+            else:
+                if self._noted != before:
+                    self.note(before)
+                return found
 
     def relative(self, path: Path) -> str:
         """A path as the database and recipes name it."""
@@ -118,6 +124,8 @@ class JobContext:
     def progress(self, progress: Progress) -> None:
         """Say how far it is; called as often as convenient, passed on a few times a second."""
         at = time.monotonic()
+        if progress.note is not None:
+            self._noted = progress.note
         if at - self._said >= _PROGRESS_SECONDS or progress.note is not None or progress.val_loss is not None:
             self._said = at
             self._emit(progress)
@@ -125,6 +133,14 @@ class JobContext:
     def note(self, text: str) -> None:
         """Say what it is doing now."""
         self.progress(Progress(note=text))
+
+    @contextmanager
+    def noting(self, text: str) -> Iterator[None]:
+        """Say what it is doing meanwhile; then again what it was doing before."""
+        before = self._noted
+        self.note(text)
+        yield
+        self.note(before)
 
     def metrics(self, points: list[tuple[str, str, int, float]]) -> None:
         """Points of curves."""

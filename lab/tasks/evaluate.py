@@ -83,7 +83,7 @@ def _answer(context: JobContext, book: RecipeBook, turns: list[Turn], answers: A
     if not turns:
         return
     server, before = _server(context, book), len(answers.texts)
-    context.progress(Progress(note="answering"))
+    context.note("answering")
     try:
         generate(
             server,

@@ -36,7 +36,7 @@ def answer_turns(context: JobContext, turns: Sequence[Turn], answers: Answers) -
 
 def _ask(context: JobContext, endpoint: Mapping[str, Any], turns: Sequence[Turn], answers: Answers) -> None:
     model = remote_model(context, endpoint)
-    context.progress(Progress(note=f"asking {model.endpoint}"))
+    context.note(f"asking {model.endpoint}")
     since = time.monotonic()
 
     def take(number: int, text: str) -> None:

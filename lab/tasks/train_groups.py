@@ -18,7 +18,6 @@ from lab.tasks.cluster import read_clusters
 from lab.tasks.context import JobContext
 from lab.tasks.examples import Reader
 from lab.tasks.material import material
-from lab.tasks.messages import Progress
 from lab.tasks.meta_start import read_start
 from lab.tasks.prompting import Prompter
 from lab.tasks.recipes import begun, book_under, with_prompt
@@ -43,8 +42,11 @@ class GroupsOf:
 
     def all(self) -> list[GroupData]:
         """The groups, read."""
+        with self._context.noting("reading dialogues"):
+            return self._read()
+
+    def _read(self) -> list[GroupData]:
         context = self._context
-        context.progress(Progress(note="reading dialogues"))
         start, made = context.input("start"), context.input("augmented")
         reader = Reader(
             self._base,

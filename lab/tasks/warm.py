@@ -15,7 +15,6 @@ from lab.models.resident import Resident, Stack
 from lab.models.training import Servable
 from lab.tasks.base_identity import fingerprint
 from lab.tasks.context import JobContext
-from lab.tasks.messages import Progress
 
 
 @dataclass
@@ -43,8 +42,8 @@ def _hold(context: JobContext) -> _Held:
     key = (context.spec["base"], assignment.device, dtype, weights)
     if _WARM.held is None or _WARM.held.key != key:
         _WARM.held = None  # free the old model before the new one takes its place
-        context.progress(Progress(note=f"loading {key[0]}"))
-        base = load_base(key[0], key[1], key[2], Path(assignment.cache), context.log)
+        with context.noting(f"loading {key[0]}"):
+            base = load_base(key[0], key[1], key[2], Path(assignment.cache), context.log)
         _WARM.held = _Held(key, base, Resident(base))
         context.log(f"{key[0]} on {base.device}, {str(base.dtype).removeprefix('torch.')}")
     return _WARM.held
@@ -97,6 +96,6 @@ def _load(folder: Path, reference: AdapterRef) -> Servable:
 def embedder(context: JobContext) -> Embedder:
     """The sentence embedder for similarity."""
     if _WARM.embedder is None:
-        context.progress(Progress(note="loading the sentence embedder"))
-        _WARM.embedder = Embedder(cache=Path(context.assignment.cache), device=context.assignment.device)
+        with context.noting("loading the sentence embedder"):
+            _WARM.embedder = Embedder(cache=Path(context.assignment.cache), device=context.assignment.device)
     return _WARM.embedder
