@@ -37,6 +37,8 @@ OWN = {
     "cluster+retrieval": {"parameters": "none", "on": "cluster-behaviour", "retrieve": {"k": 3, "by": "both"}},
     "anchor+retrieval": {"parameters": "none", "on": "anchor+delta", "retrieve": {"k": 2, "show": "summary"}},
 }
+# The catalogue's own, in fewer rounds: each draws all personas and reads what every other does.
+QUICK = {"meta": {"share": "persona", "parameters": "lora", "meta": {"how": ["reptile", "fomaml"], "rounds": 2}}}
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
@@ -88,7 +90,7 @@ def fed(tmp_path_factory: pytest.TempPathFactory) -> Fed:
     tokenizer = load_base(str(home / "tiny"), "cpu", "float32").tokenizer
     folder = keep(homes(), home / "datasets", "d" * 16)
     content = {"name": "s", "data": "d", "base": str(home / "tiny"), "methods": [*METHODS, *OWN], "max_new_tokens": 2}
-    study = parse_study(content | {"method": OWN, "training": {"epochs": 1}, "dtype": "float32"}, "s.toml")
+    study = parse_study(content | {"method": OWN | QUICK, "training": {"epochs": 1}, "dtype": "float32"}, "s.toml")
     seen = Fed()
     with pytest.MonkeyPatch.context() as patch:
         current: dict[str, str] = {}
