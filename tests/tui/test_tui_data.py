@@ -8,7 +8,7 @@ import pytest
 import tui_lab
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_pilot import opened, pressed, settled, shown, typed, until
+from tui_pilot import line_with, opened, pressed, settled, shown, typed, until
 
 from lab.data.load import load
 from lab.errors import LabError
@@ -19,11 +19,6 @@ from lab.tui.screens.data import DataScreen
 from lab.tui.screens.new_study import NewStudyScreen
 
 pytestmark = pytest.mark.usefixtures("artifacts")
-
-
-def _line(screen: str, *words: str) -> str:
-    """The first line with all these words."""
-    return next(line for line in screen.splitlines() if all(word in line for word in words))
 
 
 async def _submit(pilot: Pilot[None], words: str) -> None:
@@ -48,7 +43,7 @@ async def test_without_data_it_says_how_to_have_some() -> None:
 async def test_data_sets_are_listed_with_their_size_digest_and_studies(data: Path) -> None:
     study = tui_lab.queue_study(data)
     async with opened(tab="data") as pilot:
-        line = _line(shown(pilot), "home", "by its studies")
+        line = line_with(shown(pilot), "home", "by its studies")
         for word in ("6", "60", "1", study.dataset[:12], "by its studies"):
             assert word in line
 
@@ -108,7 +103,7 @@ async def test_a_folder_is_brought_in_by_its_path(data: Path) -> None:
     async with opened(tab="data") as pilot:
         await _submit(pilot, str(data))
         screen = await until(pilot, lambda: "home is kept: enter looks into it" in shown(pilot))
-        assert "under its name" in _line(screen, "home", "60")
+        assert "under its name" in line_with(screen, "home", "60")
     assert len(load(str(load_settings().artifacts / "data" / "home")).personas) == 6
 
 
@@ -160,7 +155,7 @@ async def test_a_synthetic_set_is_made_from_a_form() -> None:
             assert word in screen
         await pilot.press("tab", "3", "tab", "4", "enter")
         screen = await until(pilot, lambda: "synthetic is kept" in shown(pilot))
-        assert "12" in _line(screen, "synthetic", "under its name")
+        assert "12" in line_with(screen, "synthetic", "under its name")
     assert len(load(str(load_settings().artifacts / "data" / "synthetic")).personas) == 3
 
 

@@ -1,15 +1,14 @@
-"""Every key of Jobs, on a real database."""
+"""Jobs: what the table, its filter and the page of a job show, on a real database."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tui_lab
 from sqlmodel import text, update
-from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
+from tui_pilot import NARROW, line_with, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import jobs, pause, queries
 from lab.db.engine import writing
@@ -21,17 +20,8 @@ from lab.tui.screens.log import LogScreen
 from lab.tui.text import fit_line
 from lab.tui.widgets.filter_line import FilterLine
 from lab.tui.widgets.job_detail import curve_title
-from lab.tui.widgets.log import Log
 
 pytestmark = pytest.mark.usefixtures("artifacts")
-
-
-def _state(job: int) -> str:
-    return queries.get_job(job).row.state
-
-
-def _line(screen: str, word: str) -> str:
-    return next(line for line in screen.splitlines() if word in line)
 
 
 async def test_an_empty_lab_says_what_to_do_next() -> None:
@@ -47,10 +37,10 @@ async def test_the_table_says_what_each_job_does_or_waits_for(data: Path) -> Non
     lease = tui_lab.busy(data)
     async with opened() as pilot:
         screen = shown(pilot)
-        running = _line(screen, "RUNNING")
+        running = line_with(screen, "RUNNING")
         for word in (str(lease.job), "train", "persona", "62%", "3m12s", "cuda:0", "smart-home-6", "0.412", "0.533"):
             assert word in running
-        assert "waits for 7" in _line(screen, "BLOCKED")
+        assert "waits for 7" in line_with(screen, "BLOCKED")
         assert "smart-home-6 ▸ 4/12 jobs" in screen
         assert "1 worker" in screen
         assert "3 waiting" in screen
@@ -73,7 +63,7 @@ async def test_what_a_worker_writes_appears_by_itself(data: Path) -> None:
         jobs.record(lease, [], ["val 0.498, best so far"])
         jobs.beat(lease, {"progress": 0.75, "eta_seconds": 100})
         await until(pilot, lambda: "75%" in shown(pilot) and "best so far" in shown(pilot))
-        assert "1m40s" in _line(shown(pilot), "RUNNING")
+        assert "1m40s" in line_with(shown(pilot), "RUNNING")
 
 
 async def test_v_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:
@@ -82,79 +72,9 @@ async def test_v_goes_through_the_groups_and_back_to_their_mean(data: Path) -> N
         assert "mean over groups" in shown(pilot)
         await pilot.press("v")
         assert " maya" in await until(pilot, lambda: "━ val" not in shown(pilot))
-        assert " otto" in _line(await pressed(pilot, "v"), "━ train")
+        assert " otto" in line_with(await pressed(pilot, "v"), "━ train")
         assert "mean over groups" in await pressed(pilot, "v")
-        assert " otto" in _line(await pressed(pilot, "V"), "━ train")
-
-
-async def test_a_running_job_is_cancelled_only_after_a_question(data: Path) -> None:
-    lease = tui_lab.busy(data)
-    async with opened() as pilot:
-        await pilot.press("c")
-        assert f"Cancel job {lease.job} train persona, 62% done?" in shown(pilot)
-        await pressed(pilot, "n")
-        assert not queries.get_job(lease.job).row.cancel_requested
-        await pilot.press("c", "y")
-        screen = await until(pilot, lambda: "CANCELLING" in shown(pilot))
-        assert "asked to stop" in screen
-        assert queries.get_job(lease.job).row.cancel_requested
-
-
-async def test_the_question_takes_the_keys_so_that_q_does_not_quit_meanwhile(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pilot.press("c", "q")
-        await settled(pilot)
-        assert pilot.app.is_running
-        assert "Cancel job" not in shown(pilot)
-
-
-async def test_a_waiting_job_is_cancelled_at_once_with_what_waits_for_it(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pilot.press("down", "down", "down")  # train hybrid
-        await pilot.press("c")
-        await until(pilot, lambda: "job 10 is cancelled" in shown(pilot))
-        assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED", "SKIPPED", "SKIPPED"]
-        screen = await until(pilot, lambda: "job 10 before it did not succeed" in shown(pilot))
-        assert "SKIPPED" in screen
-
-
-async def test_a_broken_job_is_tried_again_with_what_was_skipped(data: Path) -> None:
-    tui_lab.failed(data)
-    async with opened() as pilot:
-        assert "CUDA out of memory" in _line(shown(pilot), "FAILED")
-        await pilot.press("e", "r")
-        await until(pilot, lambda: "job 2 is READY again" in shown(pilot))
-        assert _state(2) == "READY"
-        screen = await until(pilot, lambda: "FAILED" not in shown(pilot))
-        assert "0 workers" in screen
-
-
-async def test_what_cannot_be_done_is_said_in_place(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pilot.press("r")
-        await until(pilot, lambda: "is RUNNING: only FAILED, DEAD and CANCELLED" in shown(pilot))
-        await pilot.press("plus")
-        await until(pilot, lambda: "only a waiting job has a place in the queue" in shown(pilot))
-        await pilot.press("end", "c")
-        await until(pilot, lambda: "has already ended" in shown(pilot))
-        await pilot.press("e")
-        assert "no job has failed" in shown(pilot)
-
-
-async def test_priority_moves_a_job_up_in_the_queue(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pilot.press("down", "down", "down", "p")
-        assert "Priority of job 10 is +0" in shown(pilot)
-        await pilot.press("plus")
-        await until(pilot, lambda: "priority +1" in _line(shown(pilot), " 10  train"))
-        rows = [line.split()[0] for line in shown(pilot).splitlines() if "READY" in line]
-        assert rows[0] == "10"
-        await pilot.press("minus", "minus")
-        await until(pilot, lambda: queries.get_job(10).row.priority == -1)
+        assert " otto" in line_with(await pressed(pilot, "V"), "━ train")
 
 
 async def test_the_filter_narrows_while_typing_stays_and_goes(data: Path) -> None:
@@ -218,102 +138,6 @@ async def test_the_table_is_sorted_by_any_column_and_by_a_click(data: Path) -> N
         assert [job.id for job in table.rows] == before
 
 
-async def test_marked_jobs_are_cancelled_after_one_question_and_told_in_one_sentence(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pressed(pilot, "slash")
-        await typed(pilot, "kind:train|recipes")
-        await pressed(pilot, "enter")
-        screen = await pressed(pilot, "a")
-        assert "● 4 marked" in screen
-        await pressed(pilot, "c")
-        assert "Cancel 4 marked jobs, 1 running, 2 ended?" in shown(pilot)
-        await pressed(pilot, "n")
-        assert _state(10) == "READY"
-        await pressed(pilot, "c", "y")
-        await until(pilot, lambda: "1 cancelled, 1 asked to stop, 2 had ended already" in shown(pilot))
-        assert "marked" not in await until(pilot, lambda: "● 4" not in shown(pilot))
-        assert [_state(job) for job in (10, 11, 1)] == ["CANCELLED", "SKIPPED", "SUCCEEDED"]
-
-
-async def test_a_job_and_what_waits_for_it_are_both_cancelled_when_both_are_marked(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pressed(pilot, "slash")
-        await typed(pilot, "hybrid")
-        await pressed(pilot, "enter", "a", "c", "y")
-        await until(pilot, lambda: "3 cancelled" in shown(pilot))
-        assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED"] * 3
-        await pressed(pilot, "a", "r")
-        assert "Try 3 marked jobs?" in shown(pilot)
-        await pressed(pilot, "y")
-        await until(pilot, lambda: "3 tried again" in shown(pilot))
-        assert [_state(job) for job in (10, 11, 12)] == ["READY", "BLOCKED", "BLOCKED"]
-
-
-async def test_marked_jobs_are_tried_again_with_those_that_were_skipped(data: Path) -> None:
-    tui_lab.failed(data)
-    async with opened() as pilot:
-        await pressed(pilot, "a", "r")
-        assert "Try 12 marked jobs, " in shown(pilot)
-        await pressed(pilot, "y")
-        screen = await until(pilot, lambda: "tried again" in shown(pilot))
-        assert "1 tried again, 11 not broken" in screen
-        assert _state(2) == "READY"
-
-
-async def test_marked_jobs_keep_their_marks_while_their_priority_is_shifted(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pressed(pilot, "a", "p")
-        assert "Priority of 12 marked jobs" in shown(pilot)
-        await pressed(pilot, "plus")
-        await until(pilot, lambda: "7 raised by 1, 5 do not wait" in shown(pilot))
-        await pressed(pilot, "minus")
-        assert "Lower the priority of 12 marked jobs?" in shown(pilot)
-        await pressed(pilot, "y")
-        await until(pilot, lambda: "7 lowered by 1" in shown(pilot))
-        assert {row.priority for row in queries.list_jobs() if row.state == "READY"} == {0}
-        assert "● 12 marked" in shown(pilot)
-
-
-async def test_marks_out_of_sight_count_and_esc_first_unmarks_then_shows_all(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pressed(pilot, "space", "slash")
-        await typed(pilot, "hybrid")
-        await pressed(pilot, "enter", "space")
-        screen = await pressed(pilot, "c")
-        assert "Cancel 2 marked jobs, 1 running?" in screen
-        assert "● 2 marked" in screen
-        await pressed(pilot, "n", "escape")
-        assert "marked" not in shown(pilot)
-        assert "only hybrid" in shown(pilot)
-        await pressed(pilot, "escape")
-        assert "only hybrid" not in shown(pilot)
-
-
-async def test_a_long_act_says_how_far_it_is_and_the_table_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tui_lab.busy(data)
-    go_on = threading.Event()
-    cancel = jobs.cancel
-
-    def slowly(job: int) -> object:
-        go_on.wait(20)
-        return cancel(job)
-
-    monkeypatch.setattr(jobs, "cancel", slowly)
-    async with opened() as pilot:
-        await pressed(pilot, "a", "c", "y")
-        await until(pilot, lambda: "cancelling: 0 of 12" in shown(pilot))
-        await pressed(pilot, "down")
-        assert _jobs_screen(pilot).table.row.id == 5
-        await pressed(pilot, "r", "y")
-        await until(pilot, lambda: "still cancelling" in shown(pilot))
-        go_on.set()
-        await until(pilot, lambda: "had ended already" in shown(pilot))
-
-
 async def test_why_a_job_waits_is_said_below_the_table(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
@@ -361,7 +185,7 @@ async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> 
         await settled(pilot)
         assert isinstance(pilot.app.screen, JobScreen)
         screen = shown(pilot)
-        title = _line(screen, "RUNNING")
+        title = line_with(screen, "RUNNING")
         for words in ("7 train persona", " 62%", "3m12s left", "loss 0.412", "val 0.533"):
             assert words in title
         assert "step 186" not in screen  # one group's
@@ -370,11 +194,11 @@ async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> 
         assert "━ train 0.4" in screen
         assert "checkpoint 186" in screen
         await pilot.press("v")
-        await until(pilot, lambda: " maya" in _line(shown(pilot), "━ train"))
+        await until(pilot, lambda: " maya" in line_with(shown(pilot), "━ train"))
         await pilot.press("l")
         await settled(pilot)
         assert isinstance(pilot.app.screen, LogScreen)
-        assert " 62%" in _line(shown(pilot), "RUNNING")
+        assert " 62%" in line_with(shown(pilot), "RUNNING")
         await pressed(pilot, "escape", "escape")
         assert isinstance(pilot.app.screen, JobsScreen)
 
@@ -401,7 +225,7 @@ async def test_ready_jobs_say_their_place_in_line_whatever_is_filtered(data: Pat
         assert [place.split("  ")[0] for place in places] == ["next in line", "2nd in line", "3rd in line"]
         await pilot.press("slash")
         await typed(pilot, "hybrid")
-        await until(pilot, lambda: "3rd in line" in _line(shown(pilot), " 10  train"))
+        await until(pilot, lambda: "3rd in line" in line_with(shown(pilot), " 10  train"))
 
 
 async def test_it_stays_with_its_study_when_another_is_added(data: Path) -> None:
@@ -423,7 +247,7 @@ async def test_a_narrow_table_says_what_it_leaves_out_and_arrows_show_it(data: P
         assert "tries" not in screen
         screen = await pressed(pilot, "right")
         assert "tries" in screen
-        assert "smart-home-6" in _line(screen, "7  train")
+        assert "smart-home-6" in line_with(screen, "7  train")
         assert "tries" not in await pressed(pilot, "left")
 
 
@@ -459,65 +283,6 @@ def test_a_long_group_name_keeps_its_end(cells: int, data: Path) -> None:
     sweep = replace(view, group="everyone learning_rate=0.0005")
     title = "".join(text for text, _ in fit_line(curve_title(sweep, cells), cells))
     assert "0.0005" in title
-
-
-async def test_a_log_follows_until_one_scrolls_and_again_from_its_end(data: Path) -> None:
-    lease = tui_lab.busy(data)
-    jobs.record(lease, [], [f"line {number}" for number in range(100)])
-    async with opened(NARROW) as pilot:
-        await pilot.press("l")
-        await settled(pilot)
-        log = pilot.app.screen.query_one(Log)
-        assert "line 99" in shown(pilot)
-        await pilot.press("pageup")
-        await settled(pilot)
-        assert "scrolled" in shown(pilot)
-        jobs.record(lease, [], ["a new line"])
-        await settled(pilot)
-        assert "a new line" not in shown(pilot)
-        await pilot.press("end")
-        await settled(pilot)
-        assert "a new line" in shown(pilot)
-        jobs.record(lease, [], ["and another"])
-        await until(pilot, lambda: "and another" in shown(pilot))
-        assert log.at_end
-
-
-async def test_a_log_is_searched_in_place_and_n_goes_on(data: Path) -> None:
-    lease = tui_lab.busy(data)
-    jobs.record(lease, [], [f"line {number}" + " \x1b[31mneedle" * (number % 40 == 0) for number in range(120)])
-    async with opened(NARROW) as pilot:
-        await pressed(pilot, "l", "slash")
-        await typed(pilot, "NEEDLE")
-        screen = await until(pilot, lambda: "line 3 of 3" in shown(pilot))
-        assert "line 80 needle" in screen
-        assert "n next match" in await pressed(pilot, "enter")
-        assert "line 1 of 3" in await pressed(pilot, "n")
-        assert "line 0 needle" in shown(pilot)
-        assert "scrolled: end follows again" in shown(pilot)
-        assert "line 3 of 3" in await pressed(pilot, "N")
-        jobs.record(lease, [], ["another needle"])
-        await until(pilot, lambda: "line 3 of 4" in shown(pilot))
-        await pressed(pilot, "slash")
-        await typed(pilot, "s")
-        await until(pilot, lambda: "needles is nowhere" in shown(pilot) or "NEEDLEs is nowhere" in shown(pilot))
-        await pressed(pilot, "escape")
-        assert "needles" not in shown(pilot)
-        assert isinstance(pilot.app.screen, LogScreen)
-        await pressed(pilot, "end")
-        assert "following" in shown(pilot)
-        await pressed(pilot, "escape")
-        assert isinstance(pilot.app.screen, JobsScreen)
-
-
-async def test_a_log_is_searched_by_regex_and_a_broken_one_is_told(data: Path) -> None:
-    tui_lab.busy(data)
-    async with opened() as pilot:
-        await pressed(pilot, "l", "slash")
-        await typed(pilot, "/val 0\\.5[3-6]/")
-        await until(pilot, lambda: "of 2" in shown(pilot))
-        await typed(pilot, "[")
-        await until(pilot, lambda: "not a regex yet" in shown(pilot))
 
 
 async def test_text_from_a_job_is_never_markup_or_escape(data: Path) -> None:
@@ -562,7 +327,7 @@ async def test_help_lists_the_keys_and_q_leaves_while_jobs_stay(data: Path) -> N
         for words in ("cancel", "retry", "next curve", "filter", "quit"):
             assert words in screen
         await pilot.press("escape", "q")
-    assert _state(lease.job) == "RUNNING"
+    assert queries.get_job(lease.job).row.state == "RUNNING"
     assert not queries.get_job(lease.job).row.cancel_requested
 
 

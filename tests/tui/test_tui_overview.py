@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text
-from tui_pilot import NARROW, opened, pressed, settled, shown, until
+from tui_pilot import NARROW, line_with, opened, pressed, settled, shown, until
 
 from lab.db import pause
 from lab.db.engine import writing
@@ -24,11 +24,6 @@ from lab.tui.screens.overview import moment
 
 pytestmark = pytest.mark.usefixtures("artifacts")
 _Disk = namedtuple("_Disk", "total used free")
-
-
-def _line(screen: str, *words: str) -> str:
-    """The first line with all these words."""
-    return next(line for line in screen.splitlines() if all(word in line for word in words))
 
 
 # ---------------------------------------------------------------- an empty lab
@@ -61,7 +56,7 @@ async def test_the_first_steps_fit_a_small_terminal() -> None:
 async def test_a_study_says_how_far_it_is(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(tab="overview") as pilot:
-        line = _line(shown(pilot), "▸ smart-home-6")
+        line = line_with(shown(pilot), "▸ smart-home-6")
         for word in ("home", "smollm2-135m", "4/12", "1 running", "7 waiting", "base .610", "2h"):
             assert word in line
 
@@ -69,7 +64,7 @@ async def test_a_study_says_how_far_it_is(data: Path) -> None:
 async def test_the_best_method_on_val_is_told_against_unified_and_test_is_never_read(data: Path) -> None:
     study = tui_lab.done(data)
     async with opened(tab="overview") as pilot:
-        assert "hybrid .873 +.040" in _line(shown(pilot), "12/12", "done")
+        assert "hybrid .873 +.040" in line_with(shown(pilot), "12/12", "done")
     assert looks(study.dataset) == []
 
 
@@ -78,7 +73,7 @@ async def test_scores_of_test_alone_say_nothing_here(data: Path) -> None:
     with writing() as session:
         session.connection().execute(text("""UPDATE job SET spec = replace(spec, '"val"', '"test"')"""))
     async with opened(tab="overview") as pilot:
-        assert "hybrid" not in _line(shown(pilot), "12/12", "done")
+        assert "hybrid" not in line_with(shown(pilot), "12/12", "done")
 
 
 async def test_enter_leads_to_the_jobs_of_a_study_that_goes_on(data: Path) -> None:
@@ -103,7 +98,7 @@ async def test_what_happens_appears_by_itself(data: Path) -> None:
     async with opened(tab="overview") as pilot:
         tui_lab.finish(*_running())
         screen = await until(pilot, lambda: "7 train persona succeeded in smart-home-6" in shown(pilot))
-        assert "5/12" in _line(screen, "▸ smart-home-6", "home")
+        assert "5/12" in line_with(screen, "▸ smart-home-6", "home")
 
 
 def _running() -> tuple[tui_lab.Lease, tui_lab.Job]:

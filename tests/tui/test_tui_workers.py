@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import select, update
-from tui_pilot import NARROW, opened, pressed, shown, until
+from tui_pilot import NARROW, line_with, opened, pressed, shown, until
 
 from lab.db import pause
 from lab.db import workers as rows
@@ -20,11 +20,6 @@ from lab.tui.screens.job import JobScreen
 from lab.tui.widgets.spark import area, spark
 
 pytestmark = pytest.mark.usefixtures("artifacts")
-
-
-def _line(screen: str, *words: str) -> str:
-    """The first line with all these words."""
-    return next(line for line in screen.splitlines() if all(word in line for word in words))
 
 
 def _state(worker: str = "gpu01:4242:0badcafe") -> str:
@@ -52,7 +47,7 @@ async def test_without_a_worker_it_says_how_to_have_one() -> None:
 async def test_each_device_says_what_it_does_and_how_it_is_used(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(tab="workers") as pilot:
-        line = _line(shown(pilot), "gpu01:4242", "cuda:0", "alive")
+        line = line_with(shown(pilot), "gpu01:4242", "cuda:0", "alive")
         for word in ("7 train persona", "62%", "71%", "23%", "18.2/80"):
             assert word in line
         assert "cuda:0 of gpu01:4242 · GPU  alive  job 7 train persona 62%" in shown(pilot)
@@ -63,17 +58,17 @@ async def test_what_workers_report_becomes_a_history(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(tab="workers") as pilot:
         _report(0.0)
-        await until(pilot, lambda: "  0%" in _line(shown(pilot), "alive"))
+        await until(pilot, lambda: "  0%" in line_with(shown(pilot), "alive"))
         _report(100.0)
-        screen = await until(pilot, lambda: "100%" in _line(shown(pilot), "alive"))
-        assert "▆▁█ 100%" in _line(screen, "alive")
-        assert "50%" in _line(screen, "alive"), "of its memory"
+        screen = await until(pilot, lambda: "100%" in line_with(shown(pilot), "alive"))
+        assert "▆▁█ 100%" in line_with(screen, "alive")
+        assert "50%" in line_with(screen, "alive"), "of its memory"
 
 
 async def test_it_is_readable_in_a_small_terminal(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(NARROW, tab="workers") as pilot:
-        assert "7 train persona" in _line(shown(pilot), "gpu01:4242", "cuda:0")
+        assert "7 train persona" in line_with(shown(pilot), "gpu01:4242", "cuda:0")
         assert "62%" in await pressed(pilot, "right")
 
 
@@ -101,7 +96,7 @@ async def test_a_worker_is_drained_only_after_a_question(data: Path) -> None:
         await pressed(pilot, "n")
         assert _state() == "alive"
         await pilot.press("d", "y")
-        await until(pilot, lambda: "draining" in _line(shown(pilot), "gpu01:4242", "persona"))
+        await until(pilot, lambda: "draining" in line_with(shown(pilot), "gpu01:4242", "persona"))
         assert _state() == "draining"
 
 
@@ -159,7 +154,7 @@ async def test_u_starts_a_real_worker_on_this_machine(monkeypatch: pytest.Monkey
     try:
         async with opened(tab="workers") as pilot:
             await pilot.press("u")
-            screen = await until(pilot, lambda: "cpu" in shown(pilot) and "alive" in _line(shown(pilot), "cpu"))
+            screen = await until(pilot, lambda: "cpu" in shown(pilot) and "alive" in line_with(shown(pilot), "cpu"))
             assert "1 worker" in screen
             assert len(local_workers()) == 1
             await pilot.press("u")

@@ -84,3 +84,8 @@ def shown(pilot: Pilot[None]) -> str:
     """Every line of the terminal, as text."""
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def line_with(screen: str, *words: str) -> str:
+    """The first line with all these words."""
+    return next(line for line in screen.splitlines() if all(word in line for word in words))
