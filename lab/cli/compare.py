@@ -128,7 +128,9 @@ def _choice(found: Comparisons) -> Iterator[str]:
         yield f"{claim}, wrongly: it compares each persona with one mean and keeps the best of the same scores"
 
 
-def _p(p: float) -> str:
+def _p(p: float | None) -> str:
+    if p is None:
+        return "–"
     return "<.001" if p < 0.001 else f"{p:.3f}"
 
 

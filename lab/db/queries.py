@@ -263,10 +263,22 @@ def curve_groups(job_id: int) -> list[str]:
 # ---------------------------------------------------------------- studies
 
 
-def _study_row(session: Session, study: Study) -> StudyRow:
+def _counts(session: Session, study: int | None = None) -> dict[int, dict[State, int]]:
+    """Study → state → how many of its jobs are in it; of one study if named."""
+    wanted = (
+        select(StudyJob.study, Job.state, func.count(col(Job.id).distinct()))
+        .join(Job, col(Job.id) == StudyJob.job)
+        .group_by(col(StudyJob.study), col(Job.state))
+        .order_by(col(StudyJob.study), col(Job.state))
+    )
+    found: dict[int, dict[State, int]] = {}
+    for one, state, count in session.exec(wanted if study is None else wanted.where(StudyJob.study == study)):
+        found.setdefault(one, {})[State(state)] = count
+    return found
+
+
+def _study_row(session: Session, study: Study, counts: dict[State, int]) -> StudyRow:
     assert study.id is not None
-    distinct = select(StudyJob.job).where(StudyJob.study == study.id).distinct()
-    counted = select(Job.state, func.count()).where(col(Job.id).in_(distinct)).group_by(Job.state)
     dataset = session.get(Dataset, study.dataset)
     return StudyRow(
         study.id,
@@ -275,7 +287,7 @@ def _study_row(session: Session, study: Study) -> StudyRow:
         dataset.name if dataset else study.dataset[:12],
         study.base,
         study.spec,
-        {State(state): count for state, count in session.exec(counted)},
+        counts,
         study.created_at,
     )
 
@@ -284,7 +296,8 @@ def list_studies() -> list[StudyRow]:
     """All studies, newest first."""
     with reading() as session:
         studies = session.exec(select(Study).order_by(col(Study.id).desc())).all()
-        return [_study_row(session, study) for study in studies]
+        counts = _counts(session)  # of all at once: one query each would be most of what a tick of the screen costs
+        return [_study_row(session, study, counts.get(study.id or 0, {})) for study in studies]
 
 
 def get_study(name: str | None = None) -> StudyRow:
@@ -299,7 +312,7 @@ def get_study(name: str | None = None) -> StudyRow:
         if study is None:
             what = f"no study named '{name}'" if name else "no study yet"
             raise LabError(f"there is {what}; `lab status` lists them, `lab run` starts one.")
-        return _study_row(session, study)
+        return _study_row(session, study, _counts(session, study.id).get(study.id or 0, {}))
 
 
 def get_dataset(digest: str) -> Dataset:

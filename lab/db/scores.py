@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import Select, func
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from lab.db.engine import reading
@@ -27,22 +29,44 @@ class ScoreRow:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation found: metric → persona → value."""
+
+    method: str
+    seed: int
+    scores: Mapping[str, Mapping[str, float]]
+
+
 def scores(study: int, split: str, *, task_type: str = "", metric: str | None = None) -> list[ScoreRow]:
     """The scores of a study on one split, of one task type ("" is over all types) and of one metric or of each."""
-    rows: list[ScoreRow] = []
+    with reading() as session:
+        return [
+            ScoreRow(method, persona, task_type, name, value, n, spec["seed"])
+            for method, job, spec, _ in _evaluations(session, study, split)
+            for persona, name, value, n in session.execute(_wanted(job, task_type, metric).add_columns(col(Score.n)))
+        ]
+
+
+def evaluated(study: int, split: str, *, task_type: str = "", metric: str | None = None) -> list[Evaluated]:
+    """The same, by evaluation and the oldest first: of a hundred thousand scores it costs a fraction of their rows."""
+    found: list[Evaluated] = []
     with reading() as session:
         for method, job, spec, _ in _evaluations(session, study, split):
-            # Plain columns: there may be very many scores.
-            wanted = select(Score.persona_id, Score.metric, Score.value, Score.n).where(
-                Score.job == job, Score.task_type == task_type
-            )
-            if metric is not None:
-                wanted = wanted.where(Score.metric == metric)
-            rows += [
-                ScoreRow(method, persona, task_type, name, value, n, spec["seed"])
-                for persona, name, value, n in session.exec(wanted)
-            ]
-    return rows
+            own: defaultdict[str, dict[str, float]] = defaultdict(dict)
+            for persona, name, value in session.execute(_wanted(job, task_type, metric)):
+                own[name][persona] = value
+            if own:
+                found.append(Evaluated(method, spec["seed"], dict(own)))
+    return found
+
+
+def _wanted(job: int, task_type: str, metric: str | None) -> Select[Any]:
+    """Persona, metric and value of each score of an evaluation: plain columns, as there may be very many."""
+    of_job = columns_of(col(Score.persona_id), col(Score.metric), col(Score.value)).where(
+        col(Score.job) == job, col(Score.task_type) == task_type
+    )
+    return of_job if metric is None else of_job.where(col(Score.metric) == metric)
 
 
 def means(study: int, split: str, metric: str) -> dict[str, float]:

@@ -33,8 +33,8 @@ class Seeds:
 class Against:
     """A method against another, persona by persona; differences are method − other.
 
-    - `p_holm`, `wilcoxon_p_holm`: p of the paired t-test and of the signed-rank test, corrected (Holm) for all
-      comparisons of its family;
+    - `p_holm`, `wilcoxon_p_holm`: p of the paired t-test and of the signed-rank test (None if it was not asked for),
+      corrected (Holm) for all comparisons of its family;
     - `seeds`: the mean difference by seed; None for one seed.
     """
 
@@ -42,7 +42,7 @@ class Against:
     other: str
     comparison: Comparison
     p_holm: float
-    wilcoxon_p_holm: float
+    wilcoxon_p_holm: float | None
     seeds: Seeds | None
     higher_is_better: bool = True
 
@@ -74,11 +74,11 @@ def seeds_of(runs: Runs) -> Seeds | None:
 
 
 def against(
-    methods: Mapping[str, Runs], other: str, *, higher_is_better: bool = True, seed: int = 0
+    methods: Mapping[str, Runs], other: str, *, higher_is_better: bool = True, seed: int = 0, ranks: bool = True
 ) -> tuple[Against, ...]:
     """Every method against `other`, in their order; those that share no persona with it are left out."""
     pairs = [(name, other) for name in methods if name != other]
-    return family(pairs, methods, higher_is_better=higher_is_better, seed=seed)
+    return family(pairs, methods, higher_is_better=higher_is_better, seed=seed, ranks=ranks)
 
 
 def every_pair(methods: Mapping[str, Runs], *, higher_is_better: bool = True, seed: int = 0) -> tuple[Against, ...]:
@@ -88,15 +88,21 @@ def every_pair(methods: Mapping[str, Runs], *, higher_is_better: bool = True, se
 
 
 def family(
-    pairs: Sequence[tuple[str, str]], methods: Mapping[str, Runs], *, higher_is_better: bool = True, seed: int = 0
+    pairs: Sequence[tuple[str, str]],
+    methods: Mapping[str, Runs],
+    *,
+    higher_is_better: bool = True,
+    seed: int = 0,
+    ranks: bool = True,
 ) -> tuple[Against, ...]:
     """Compare these pairs (method, other) as one family; those that share no persona are left out.
 
-    A persona's scores are averaged over the seeds that both methods ran with, else over all.
+    A persona's scores are averaged over the seeds that both methods ran with, else over all. Without `ranks` there is
+    neither signed-rank test nor detectable effect, which is much faster (see `compare_many`).
     """
     sides = {pair: _sides(*pair, methods) for pair in dict.fromkeys(pairs)}
     shared = [pair for pair, (one, other) in sides.items() if one.keys() & other.keys()]
-    found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed)
+    found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed, ranks=ranks)
     (corrected,) = as_one_family(
         [
             [
@@ -112,8 +118,9 @@ def as_one_family(families: Sequence[Sequence[Against]]) -> list[tuple[Against, 
     """The same comparisons, their p values corrected for all of them together."""
     everything = {f"{f} {n}": one for f, some in enumerate(families) for n, one in enumerate(some)}
     t_p = holm({key: one.comparison.t_p for key, one in everything.items()})
-    wilcoxon_p = holm({key: one.comparison.wilcoxon_p for key, one in everything.items()})
-    told = {key: replace(one, p_holm=t_p[key], wilcoxon_p_holm=wilcoxon_p[key]) for key, one in everything.items()}
+    ranked = {key: p for key, one in everything.items() if (p := one.comparison.wilcoxon_p) is not None}
+    wilcoxon_p = holm(ranked)
+    told = {key: replace(one, p_holm=t_p[key], wilcoxon_p_holm=wilcoxon_p.get(key)) for key, one in everything.items()}
     return [tuple(told[f"{f} {n}"] for n in range(len(some))) for f, some in enumerate(families)]
 
 

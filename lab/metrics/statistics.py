@@ -52,6 +52,8 @@ class Comparison:
     - `detectable`: the smallest true mean difference that this n and this spread would have found with
       power 0.8 at the 5% level, in units of the metric; None for fewer than two personas;
     - `left_out`: personas with a score on one side only, which no paired statistic can use.
+
+    `wilcoxon_p` and `detectable` are None, too, where nobody asked for them (`ranks`).
     """
 
     n: int
@@ -60,7 +62,7 @@ class Comparison:
     interval: Interval | None
     t: float | None
     t_p: float
-    wilcoxon_p: float
+    wilcoxon_p: float | None
     effect_size: float | None
     improved: float
     improved_interval: Interval | None
@@ -98,13 +100,21 @@ def compare(
 
 
 def compare_many(
-    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], *, higher_is_better: bool = True, seed: int = 0
+    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]],
+    *,
+    higher_is_better: bool = True,
+    seed: int = 0,
+    ranks: bool = True,
 ) -> list[Comparison]:
-    """Compare the two sides of each pair; all share one resampling of personas."""
+    """Compare the two sides of each pair; all share one resampling of personas.
+
+    Without `ranks` there is no signed-rank test and no detectable effect, for which SciPy's statistics are needed: they
+    take longer to import than all the rest to compute.
+    """
     paired = [_paired(*pair) for pair in pairs]
     intervals = _intervals([differences for _, differences in paired], seed)
     return [
-        _comparison(personas, differences, interval, len(one.keys() | other.keys()), higher_is_better)
+        _comparison(personas, differences, interval, len(one.keys() | other.keys()), higher_is_better, ranks)
         for (personas, differences), interval, (one, other) in zip(paired, intervals, pairs, strict=True)
     ]
 
@@ -131,12 +141,17 @@ def _intervals(columns: Sequence[Floats], seed: int) -> list[Interval | None]:
 
 
 def _comparison(
-    personas: list[str], differences: Floats, interval: Interval | None, known: int, higher_is_better: bool
+    personas: list[str],
+    differences: Floats,
+    interval: Interval | None,
+    known: int,
+    higher_is_better: bool,
+    ranks: bool,
 ) -> Comparison:
     n = len(differences)
     gains = differences if higher_is_better else -differences
     improved = int((gains > 0).sum())
-    t, t_p, wilcoxon_p = paired_tests(differences)
+    t, t_p, wilcoxon_p = paired_tests(differences) if ranks else (*paired_t_test(differences), None)
     spread = float(differences.std(ddof=1)) if n > 1 else 0.0
     return Comparison(
         n=n,
@@ -150,26 +165,45 @@ def _comparison(
         improved=improved / n,
         improved_interval=wilson_interval(improved, n),
         worst=_worst(personas, differences, higher_is_better),
-        detectable=spread * smallest_detectable_effect(n) if n > 1 else None,
+        detectable=spread * smallest_detectable_effect(n) if n > 1 and ranks else None,
     )
 
 
 def paired_tests(differences: Floats) -> tuple[float | None, float, float]:
     """Give t, the paired t-test's p and Wilcoxon's signed-rank p of differences [n], both two-sided.
 
+    No difference anywhere, or fewer than two personas, is no evidence (p = 1). Zero differences are dropped by
+    Wilcoxon's test, as in Wilcoxon 1945.
+    """
+    return (*paired_t_test(differences), _signed_rank_p(differences))
+
+
+def paired_t_test(differences: Floats) -> tuple[float | None, float]:
+    """Give t and its two-sided p, to the digit those of `scipy.stats.ttest_1samp`, whose import takes a second.
+
     Edge cases, all on the cautious side: no difference anywhere, or fewer than two personas, is no evidence
     (p = 1). When all differences are equal the t statistic is infinite and has no meaning: t is None and
-    its p is Wilcoxon's. Zero differences are dropped by Wilcoxon's test, as in Wilcoxon 1945.
+    its p is Wilcoxon's.
     """
+    n = len(differences)
+    if n < 2 or not differences.any():
+        return 0.0 if n > 1 else None, 1.0
+    if np.ptp(differences) == 0:
+        return None, _signed_rank_p(differences)
+    from scipy.special import stdtr
+
+    mean = differences.mean()
+    variance = ((differences - mean) ** 2).mean() * (n / (n - 1))
+    t = float(mean / np.sqrt(variance / n))
+    return t, float(2 * stdtr(n - 1, -abs(t)))
+
+
+def _signed_rank_p(differences: Floats) -> float:
     if len(differences) < 2 or not differences.any():
-        return 0.0 if len(differences) > 1 else None, 1.0, 1.0
+        return 1.0
     from scipy import stats
 
-    wilcoxon_p = float(stats.wilcoxon(differences).pvalue)
-    if np.ptp(differences) == 0:
-        return None, wilcoxon_p, wilcoxon_p
-    result = stats.ttest_1samp(differences, 0.0)
-    return float(result.statistic), float(result.pvalue), wilcoxon_p
+    return float(stats.wilcoxon(differences).pvalue)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

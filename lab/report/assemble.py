@@ -9,7 +9,7 @@ import orjson
 
 from lab.db.lineage import origins
 from lab.db.queries import StudyRow
-from lab.db.scores import ScoreRow, scores, task_types
+from lab.db.scores import Evaluated, evaluated, task_types
 from lab.errors import LabError
 from lab.methods.extend import stored
 from lab.methods.method import Method
@@ -24,7 +24,7 @@ from lab.report.evidence import Evidence, MethodEvidence
 from lab.report.leakage import leakage
 from lab.report.ledger import ledger
 from lab.report.looks import TEST, Looks, looks_at
-from lab.report.results import MAIN_METRIC, REFERENCE, Results, results
+from lab.report.results import MAIN_METRIC, REFERENCE, Results, tabulated
 
 
 def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -> Evidence:
@@ -33,13 +33,14 @@ def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -
     Raises:
         LabError: nothing is evaluated on this split yet, or the study's data are gone.
     """
-    table = results(study, split, by=by)
+    found = evaluated(study.id, split)
+    table = tabulated(study, split, found, by=by)
     if not table.methods:
         raise LabError(f"study '{study.name}' has no {split} scores yet; `lab jobs` shows how far it is.")
     spec = stored(study.spec)
     declared = spec.declared()
     order = [method.name for method in table.methods]
-    runs = runs_of(scores(study.id, split, metric=MAIN_METRIC), order)
+    runs = runs_of(found, order)
     versus = {one.method: one for one in against(runs, REFERENCE)} if REFERENCE in runs else {}
     looks = table.looks or looks_at(study)
     seeds = tuple(sorted({seed for one in runs.values() for seed in one}))
@@ -75,14 +76,15 @@ def study_digest(study: Study) -> str:
 
 def _by_type(study: StudyRow, split: str, order: Sequence[str]) -> dict[str, dict[str, Runs]]:
     kinds = task_types(study.id, split)
-    return {kind: runs_of(scores(study.id, split, metric=MAIN_METRIC, task_type=kind), order) for kind in kinds}
+    return {kind: runs_of(evaluated(study.id, split, metric=MAIN_METRIC, task_type=kind), order) for kind in kinds}
 
 
-def runs_of(rows: Iterable[ScoreRow], order: Sequence[str]) -> dict[str, Runs]:
-    """Method → seed → persona → score, methods in this order."""
+def runs_of(evaluations: Iterable[Evaluated], order: Sequence[str], metric: str = MAIN_METRIC) -> dict[str, Runs]:
+    """Method → seed → persona → score in this metric, methods in this order."""
     found: dict[str, dict[int, dict[str, float]]] = {}
-    for row in rows:
-        found.setdefault(row.method, {}).setdefault(row.seed, {})[row.persona_id] = row.value
+    for one in evaluations:
+        if metric in one.scores:
+            found.setdefault(one.method, {}).setdefault(one.seed, {}).update(one.scores[metric])
     return {name: found[name] for name in order if name in found}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from lab.methods.method import Method
 from lab.metrics.paired import Against, Runs, family
@@ -75,6 +76,7 @@ def weigh(
     reference: str,
     *,
     higher_is_better: bool = True,
+    ranks: bool = True,
 ) -> tuple[ControlEvidence, ...]:
     """Each personal method against its control, in the order of `runs`.
 
@@ -84,13 +86,15 @@ def weigh(
         versus: method → it against `reference`, corrected for all methods.
         reference: unified.
         higher_is_better: of the metric.
+        ranks: also by the signed-rank test, see `paired.family`.
     """
     names = [name for name in runs if name in versus and not is_control(declared[name]) and is_personal(name, declared)]
     control = {name: control_of(name, list(runs), declared) for name in names}
     tested = {name: one for name, one in control.items() if one}
-    personal = {one.method: one for one in family(list(tested.items()), runs, higher_is_better=higher_is_better)}
+    compared = partial(family, methods=runs, higher_is_better=higher_is_better, ranks=ranks)
+    personal = {one.method: one for one in compared(list(tested.items()))}
     pairs = [(one, reference) for one in dict.fromkeys(tested.values()) if reference in runs]
-    left = {one.method: one for one in family(pairs, runs, higher_is_better=higher_is_better)}
+    left = {one.method: one for one in compared(pairs)}
     return tuple(
         ControlEvidence(
             method=name,

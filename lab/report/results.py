@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.db.queries import StudyRow
-from lab.db.scores import ScoreRow, costs, scores, sweeps
+from lab.db.scores import Evaluated, costs, evaluated, sweeps
 from lab.metrics.aggregate import METRICS
 from lab.metrics.statistics import Comparison, compare_many, holm, summarise_many
 from lab.report.looks import TEST, Looks, looked, looks_at
@@ -107,17 +107,22 @@ def persona_scores(
     study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = "", *, by: str = "a program"
 ) -> dict[str, dict[str, float]]:
     """Method → persona → score, averaged over seeds; `by` reads them, which is a look if they are of test."""
-    rows = scores(study.id, split, task_type=task_type, metric=metric)
-    if rows:
+    found = evaluated(study.id, split, task_type=task_type, metric=metric)
+    if found:
         looked(study, split, by)
-    return {method: table[metric] for method, table in _tables(rows).items()}
+    return {method: table[metric] for method, table in _tables(found).items()}
 
 
 def results(study: StudyRow, split: str = TEST, task_type: str = "", *, by: str = "a program") -> Results:
     """Everything that is evaluated so far; methods without scores are left out. `by` reads it, see `lab.db.looks`."""
-    tables = _tables(scores(study.id, split, task_type=task_type))
-    if tables:
+    return tabulated(study, split, evaluated(study.id, split, task_type=task_type), by=by)
+
+
+def tabulated(study: StudyRow, split: str, found: Sequence[Evaluated], *, by: str) -> Results:
+    """The same of scores that are read already."""
+    if found:
         looked(study, split, by)
+    tables = _tables(found)
     looks = looks_at(study) if split == TEST else None
     compared = _compared(tables)
     corrected = holm({name: comparison.t_p for name, comparison in compared.items()})
@@ -144,7 +149,7 @@ def _compared(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, Compa
     reference = tables.get(REFERENCE, {}).get(MAIN_METRIC, {})
     own = {name: table.get(MAIN_METRIC, {}) for name, table in tables.items() if name != REFERENCE}
     names = [name for name, scores_ in own.items() if scores_.keys() & reference.keys()]
-    return dict(zip(names, compare_many([(own[name], reference) for name in names]), strict=True))
+    return dict(zip(names, compare_many([(own[name], reference) for name in names], ranks=False), strict=True))
 
 
 def as_json(table: Results) -> dict[str, Any]:
@@ -216,19 +221,24 @@ def _versus_json(versus: Versus | None) -> dict[str, Any] | None:
     }
 
 
-def _tables(rows: Iterable[ScoreRow]) -> dict[str, dict[str, dict[str, float]]]:
+def _tables(found: Sequence[Evaluated]) -> dict[str, dict[str, dict[str, float]]]:
     """Method → metric → persona → score; several seeds of one persona are averaged."""
-    collected: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for row in rows:
-        personas = collected.setdefault(row.method, {}).setdefault(row.metric, {})
-        personas.setdefault(row.persona_id, []).append(row.value)
-    return {
-        method: {
-            metric: {persona: sum(values) / len(values) for persona, values in personas.items()}
-            for metric, personas in table.items()
-        }
-        for method, table in collected.items()
-    }
+    collected: dict[str, dict[str, list[Mapping[str, float]]]] = {}
+    for one in found:
+        for metric, personas in one.scores.items():
+            collected.setdefault(one.method, {}).setdefault(metric, []).append(personas)
+    return {method: {metric: _averaged(runs) for metric, runs in table.items()} for method, table in collected.items()}
+
+
+def _averaged(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Persona → the mean of its scores."""
+    if len(runs) == 1:
+        return dict(runs[0])
+    values: dict[str, list[float]] = {}
+    for one in runs:
+        for persona, value in one.items():
+            values.setdefault(persona, []).append(value)
+    return {persona: sum(own) / len(own) for persona, own in values.items()}
 
 
 def _estimates(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, Estimate]]:

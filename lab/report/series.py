@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from lab.db.queries import StudyRow, get_dataset, list_studies
-from lab.db.scores import scores
+from lab.db.scores import evaluated
 from lab.errors import LabError
 from lab.methods.base_shape import shape_of
 from lab.metrics.curves import curves
@@ -109,5 +109,5 @@ def _evaluated(study: StudyRow, split: str) -> bool:
 
 def _scores(study: StudyRow, split: str) -> dict[str, dict[str, float]]:
     """Method → persona → score, averaged over seeds."""
-    runs = runs_of(scores(study.id, split, metric=MAIN_METRIC), study.spec["methods"])
+    runs = runs_of(evaluated(study.id, split, metric=MAIN_METRIC), study.spec["methods"])
     return {name: over_seeds(one) for name, one in runs.items()}

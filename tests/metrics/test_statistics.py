@@ -18,7 +18,9 @@ from lab.metrics.statistics import (
     Comparison,
     PersonaValue,
     compare,
+    compare_many,
     holm,
+    paired_t_test,
     smallest_detectable_effect,
     summarise,
 )
@@ -65,6 +67,21 @@ def test_comparison_agrees_with_scipy() -> None:
     assert comparison.improved_interval == wilson_interval(improved, 25)
     assert comparison.worst == PersonaValue(f"persona_{differences.argmin():03d}", pytest.approx(differences.min()))
     assert comparison.detectable == pytest.approx(smallest_detectable_effect(25) * differences.std(ddof=1))
+
+
+@pytest.mark.parametrize("n", [2, 3, 14, 60, 200])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e9])
+def test_the_t_test_is_scipys_to_the_last_digit(n: int, scale: float) -> None:
+    for seed in range(20):
+        differences = np.random.default_rng(seed).normal(0.2, 1.0, size=n) * scale
+        theirs = stats.ttest_1samp(differences, 0.0)
+        assert paired_t_test(differences) == (theirs.statistic, theirs.pvalue)
+
+
+def test_without_ranks_all_else_is_the_same() -> None:
+    pair = two_methods()
+    (full,), (short,) = compare_many([pair]), compare_many([pair], ranks=False)
+    assert short == dataclasses.replace(full, wilcoxon_p=None, detectable=None)
 
 
 def test_for_a_metric_that_should_be_low_a_lower_score_is_the_improvement() -> None:
@@ -131,6 +148,7 @@ def test_no_number_is_ever_nan_or_infinite(scores: dict[str, float], data: st.Da
     numbers = [value for value in dataclasses.astuple(comparison) if isinstance(value, float)]
     assert all(math.isfinite(value) for value in numbers)
     assert 0 <= comparison.t_p <= 1
+    assert comparison.wilcoxon_p is not None
     assert 0 <= comparison.wilcoxon_p <= 1
 
 

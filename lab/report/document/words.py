@@ -46,9 +46,9 @@ def difference(found: Comparison) -> str:
     return f"{signed(found.difference)} {interval(found.interval)}".rstrip()
 
 
-def p_value(p: float, *, tested: bool = True) -> str:
+def p_value(p: float | None, *, tested: bool = True) -> str:
     """`<.001`, `.034`; a dash where nothing could be tested."""
-    if not tested:
+    if not tested or p is None:
         return NOTHING
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 

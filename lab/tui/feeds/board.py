@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.db.queries import StudyRow
-from lab.db.scores import scores
+from lab.db.scores import Evaluated, evaluated
 from lab.methods.extend import stored
 from lab.methods.method import Method
 from lab.metrics.aggregate import METRICS
@@ -18,7 +18,7 @@ from lab.report.controls import is_control, weigh
 from lab.report.criteria import criteria
 from lab.report.evidence import ControlEvidence, Criterion, MethodEvidence
 from lab.report.looks import Looks
-from lab.report.results import MAIN_METRIC, REFERENCE, MethodResult, Results
+from lab.report.results import MAIN_METRIC, REFERENCE, MethodResult, Results, tabulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,41 @@ class _Judged:
     versus: Mapping[str, Against]
 
 
-def read_board(study: StudyRow, table: Results, metric: str) -> Board:
-    """The board in this metric or, where no method has it, in the first that one has.
+@dataclass
+class Boards:
+    """One study on one split: its scores are read once, whatever metrics they are shown in."""
 
-    `table` is the study's results on the split, by which a look at test is noted already.
-    """
+    study: StudyRow
+    table: Results
+    _found: tuple[Evaluated, ...]
+    _judged: dict[str, _Judged] = field(default_factory=dict)
+    _boards: dict[str, Board] = field(default_factory=dict)
+
+    def board(self, metric: str) -> Board:
+        """The board in this metric or, where no method has it, in the first that one has."""
+        if metric not in self._boards:
+            self._boards[metric] = _board(self, metric)
+        return self._boards[metric]
+
+    def judged(self, metric: str) -> _Judged:
+        """Every method on one metric."""
+        if metric not in self._judged:
+            self._judged[metric] = _judge(self.table, self._found, metric)
+        return self._judged[metric]
+
+
+def read_boards(study: StudyRow, split: str, *, by: str) -> Boards:
+    """Read every score; `by` does, which is a look if they are of test."""
+    found = tuple(evaluated(study.id, split))
+    return Boards(study, tabulated(study, split, found, by=by), found)
+
+
+def _board(boards: Boards, metric: str) -> Board:
+    study, table = boards.study, boards.table
     metrics = tuple(name for name in METRICS if any(name in method.metrics for method in table.methods))
     metric = metric if metric in metrics else next(iter(metrics), MAIN_METRIC)
     declared = stored(study.spec).declared()
-    judged = _judged(study, table, metric)
-    main = judged if metric == MAIN_METRIC else _judged(study, table, MAIN_METRIC)
+    judged, main = boards.judged(metric), boards.judged(MAIN_METRIC)
     tried = _tried(judged, declared, metric)
     rows = [
         BoardRow(
@@ -117,12 +142,11 @@ def _higher(metric: str) -> bool:
     return METRICS[metric].higher_is_better is not False
 
 
-def _judged(study: StudyRow, table: Results, metric: str) -> _Judged:
-    order = [method.name for method in table.methods]
-    runs = runs_of(scores(study.id, table.split, metric=metric), order)
+def _judge(table: Results, found: tuple[Evaluated, ...], metric: str) -> _Judged:
+    runs = runs_of(found, [method.name for method in table.methods], metric)
     higher = _higher(metric)
     summaries = summarise_many([(over_seeds(one), higher) for one in runs.values()])
-    versus = against(runs, REFERENCE, higher_is_better=higher) if REFERENCE in runs else ()
+    versus = against(runs, REFERENCE, higher_is_better=higher, ranks=False) if REFERENCE in runs else ()
     return _Judged(runs, dict(zip(runs, summaries, strict=True)), {one.method: one for one in versus})
 
 
@@ -149,7 +173,7 @@ def _tried(judged: _Judged, declared: Mapping[str, Method], metric: str) -> dict
     known = {name: one for name, one in judged.runs.items() if name in declared}
     versus = {name: one for name, one in judged.versus.items() if name in known}
     found: dict[str, ControlEvidence] = {}
-    for one in weigh(known, declared, versus, REFERENCE, higher_is_better=_higher(metric)):
+    for one in weigh(known, declared, versus, REFERENCE, higher_is_better=_higher(metric), ranks=False):
         found[one.method] = one
         if one.control:
             found.setdefault(one.control, one)

@@ -9,9 +9,9 @@ from lab.db.queries import StudyRow
 from lab.db.scores import evaluated_splits
 from lab.metrics.aggregate import METRICS
 from lab.report.looks import TEST, looks_at, would_count
-from lab.report.people import people
-from lab.report.results import MAIN_METRIC, REFERENCE, Results, results
-from lab.tui.feeds.board import Board, read_board
+from lab.report.results import MAIN_METRIC, REFERENCE, Results
+from lab.report.study_data import personas_of
+from lab.tui.feeds.board import Board, Boards, read_boards
 from lab.tui.feeds.turns import Turn, turns_of
 
 _SCREEN = "Results screen"
@@ -75,8 +75,7 @@ class ResultsFeed:
 
     _of: tuple[object, ...] = ()
     _splits: tuple[str, ...] = ()
-    _tables: dict[str, Results] = field(default_factory=dict)  # split → every metric of every method
-    _boards: dict[tuple[str, str], Board] = field(default_factory=dict)  # split and metric
+    _boards: dict[str, Boards] = field(default_factory=dict)  # by split
     _level: tuple[object, ...] = ()
     _view: ResultsView | None = None
 
@@ -87,7 +86,7 @@ class ResultsFeed:
             return ResultsView(wanted)
         self._start(study)
         wanted = replace(wanted, split=wanted.split if wanted.split in self._splits else next(iter(self._splits), TEST))
-        if wanted.split not in self._tables and not wanted.agreed and would_count(study, wanted.split):
+        if wanted.split not in self._boards and not wanted.agreed and would_count(study, wanted.split):
             return ResultsView(wanted, self._splits, asks=_question(study))
         level = (*self._of, replace(wanted, study=None, agreed=True))
         if self._view is None or level != self._level:
@@ -98,26 +97,21 @@ class ResultsFeed:
         """Forget what was read of another study, or before other jobs ended."""
         of = (study.id, study.n_jobs, tuple(sorted(study.counts.items())))
         if of != self._of:
-            self._of, self._tables, self._boards = of, {}, {}
+            self._of, self._boards = of, {}
             self._splits = tuple(sorted(evaluated_splits(study.id), key=["val", "train", "test"].index))
 
     def _read(self, study: StudyRow, wanted: Wanted) -> ResultsView:
-        board = self._board(study, wanted)
-        view = ResultsView(wanted, self._splits, table=self._tables[wanted.split], board=board)
+        if wanted.split not in self._boards:
+            self._boards[wanted.split] = read_boards(study, wanted.split, by=_SCREEN)
+        boards = self._boards[wanted.split]
+        board = boards.board(wanted.metric)
+        view = ResultsView(wanted, self._splits, table=boards.table, board=board)
         if wanted.persona:
             asked = (wanted.beside, wanted.method)
             return replace(view, turns=turns_of(study, wanted.split, wanted.persona, asked))
         if wanted.method:
             return replace(view, personas=_personas(study, wanted.method, board))
         return view
-
-    def _board(self, study: StudyRow, wanted: Wanted) -> Board:
-        if wanted.split not in self._tables:
-            self._tables[wanted.split] = results(study, wanted.split, by=_SCREEN)
-        of = (wanted.split, wanted.metric)
-        if of not in self._boards:
-            self._boards[of] = read_board(study, self._tables[wanted.split], wanted.metric)
-        return self._boards[of]
 
 
 def _question(study: StudyRow) -> str:
@@ -133,11 +127,11 @@ def _personas(study: StudyRow, method: str, board: Board) -> list[PersonaResult]
     higher = METRICS[board.metric].higher_is_better is not False
     own, reference = board.row(method), board.row(REFERENCE)
     unified: Mapping[str, float] = reference.scores if reference and method != REFERENCE else {}
-    known = {person.persona_id: person for person in people(study)}
+    known = {persona.persona_id: persona for persona in personas_of(study)}
     rows = [
         PersonaResult(
             key,
-            known[key].name if key in known else "",
+            (known[key].name or "") if key in known else "",
             known[key].description if key in known else "",
             score,
             unified.get(key),

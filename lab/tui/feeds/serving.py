@@ -107,7 +107,7 @@ def served(study: StudyRow, persona: str, choices: Choices) -> tuple[Served, ...
     ranking = [name for name in choices.ranking(persona) if name in dialogues]
     summaries = summarise_many([(dialogues[name], True) for name in ranking])
     runs = {name: {0: dialogues[name]} for name in ranking}
-    versus = {one.method: one for one in against(runs, REFERENCE)} if REFERENCE in runs else {}
+    versus = {one.method: one for one in against(runs, REFERENCE, ranks=False)} if REFERENCE in runs else {}
     return tuple(
         Served(name, choices.scores[name][persona], summary.interval, versus.get(name), summary.n)
         for name, summary in zip(ranking, summaries, strict=True)
