@@ -61,7 +61,7 @@ def evaluated(study: int, split: str, *, task_type: str = "", metric: str | None
     return found
 
 
-def _wanted(job: int, task_type: str, metric: str | None) -> Select[Any]:
+def _wanted(job: int, task_type: str, metric: str | None) -> Select[str, str, float]:
     """Persona, metric and value of each score of an evaluation: plain columns, as there may be very many."""
     of_job = columns_of(col(Score.persona_id), col(Score.metric), col(Score.value)).where(
         col(Score.job) == job, col(Score.task_type) == task_type

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("artifacts")
 def _view(study: object, persona: str = "", **wanted: object) -> PersonasView:
     feed = PersonasFeed()
     view = feed.read(Wanted(study, persona, **wanted))  # type: ignore[arg-type]
-    while view.laying:
+    while view.laying or view.reading:
         view = feed.read(Wanted(study, persona, **wanted))  # type: ignore[arg-type]
     return view
 

@@ -26,6 +26,10 @@ class Later(Generic[Value]):
         """Whether there is a value, or an error in its place."""
         return not self._thread.is_alive()
 
+    def wait(self, seconds: float) -> None:
+        """Until it is done, or for so long."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
         try:
             self.value = self._compute()

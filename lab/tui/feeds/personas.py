@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from lab.data.split import PARTS
-from lab.data.types import Dialogue, Persona
+from lab.data.split import PARTS, Split
+from lab.data.types import Dataset, Dialogue, Persona
 from lab.db.queries import StudyRow
 from lab.errors import LabError
-from lab.report.study_data import data_of
+from lab.report.study_data import data_of, personas_of
 from lab.tui.feeds.later import Later
 from lab.tui.feeds.persona_maps import PersonaMap, behaviour_map, clusterings
 from lab.tui.feeds.serving import Choices, Routed, Served, choices_of, served
 
 _NEAR = 4  # personas
 _KEPT = 64  # personas whose val dialogues stay read
+_MOMENT = 0.15  # seconds: few dialogues are read in that, and nothing is shown twice
+
+Data = tuple[Dataset, Split]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class PersonDetail:
     """One persona in full."""
 
     persona: Persona
-    parts: dict[str, int]  # train, val, test → its dialogues
+    parts: dict[str, int]  # train, val, test → its dialogues; empty until they are read
     most: int  # train dialogues that any persona has
     least: int
     served: tuple[Served, ...]  # the best first
@@ -79,7 +82,8 @@ class PersonasView:
     rows: tuple[PersonRow, ...] = ()
     map: PersonaMap | None = None
     maps: int = 0
-    laying: bool = False  # the map is being laid out
+    reading: bool = False  # the dialogues are being read
+    laying: bool = False  # the map is being laid out, for which they have to be read
     judged: bool = False  # whether the study has val scores
     detail: PersonDetail | None = None
     dialogues: tuple[tuple[str, Dialogue], ...] = ()  # (part, dialogue), oldest first
@@ -92,11 +96,12 @@ class PersonasFeed:
 
     _of: tuple[object, ...] = ()
     _choices: Choices | None = None
+    _data: Later[Data] | None = None
+    _data_of: tuple[object, ...] = ()
     _maps: list[PersonaMap] = field(default_factory=list)
     _missing: tuple[str, ...] = ()
     _behaviour: Later[PersonaMap] | None = None
-    _behaviour_of: tuple[object, ...] = ()
-    _details: OrderedDict[tuple[str, int], PersonDetail] = field(default_factory=OrderedDict)
+    _details: OrderedDict[tuple[object, ...], PersonDetail] = field(default_factory=OrderedDict)
     _rows: tuple[PersonRow, ...] = ()
     _rows_of: object = None
     _view: PersonasView | None = None
@@ -107,10 +112,10 @@ class PersonasFeed:
         study = wanted.study
         if study is None:
             return PersonasView(wanted)
-        choices = self._start(study)
-        maps, laying = self._laid_out(study)
+        choices, data = self._start(study), self._read_data(study)
+        maps, laying = self._laid_out(study, data)
         shown = maps[wanted.map % len(maps)] if maps else None
-        of = (*self._of, wanted.persona, wanted.reading, id(shown), laying)
+        of = (*self._of, wanted.persona, wanted.reading, id(shown), laying, data is None)
         if self._view is None or of != self._view_of:
             self._view_of = of
             self._view = PersonasView(
@@ -118,10 +123,11 @@ class PersonasFeed:
                 self._listed(study, choices, shown),
                 shown,
                 len(maps),
+                data is None,
                 laying,
                 bool(choices.candidates),
-                self._detail(study, wanted.persona, choices, shown),
-                _dialogues(study, wanted.persona) if wanted.reading else (),
+                self._detail(study, wanted.persona, choices, shown, data),
+                _dialogues(data, wanted.persona) if data and wanted.reading else (),
                 self._told(),
             )
         return self._view
@@ -136,13 +142,29 @@ class PersonasFeed:
             self._details.clear()
         return self._choices
 
-    def _laid_out(self, study: StudyRow) -> tuple[list[PersonaMap], bool]:
+    def _read_data(self, study: StudyRow) -> Data | None:
+        """Every dialogue and its part of the split, or nothing as long as they are being read.
+
+        Raises:
+            LabError: they cannot be read.
+        """
+        of = (study.dataset, study.spec["personas"], study.spec["dialogues"], study.spec["split"])
+        if self._data is None or of != self._data_of:
+            self._data, self._data_of, self._behaviour = Later(lambda: data_of(study)), of, None
+            self._data.wait(_MOMENT)
+        if self._data.error:
+            why, self._data = self._data.error, None  # they may be there the next time
+            raise LabError(why)
+        return self._data.value
+
+    def _laid_out(self, study: StudyRow, data: Data | None) -> tuple[list[PersonaMap], bool]:
         """The clusterings or, where there is none, how the personas behave: that takes seconds the first time."""
         if self._maps:
             return self._maps, False
-        of = (study.dataset, study.spec["personas"], study.spec["dialogues"], study.spec["split"])
-        if self._behaviour is None or of != self._behaviour_of:
-            self._behaviour, self._behaviour_of = Later(lambda: behaviour_map(study)), of
+        if data is None:
+            return [], True
+        if self._behaviour is None:
+            self._behaviour = Later(lambda: behaviour_map(study))
         found = self._behaviour.value
         return [found] if found is not None else [], not self._behaviour.done
 
@@ -164,16 +186,18 @@ class PersonasFeed:
                     choices.best(one.persona_id),
                     choices.gain(one.persona_id),
                 )
-                for one in data_of(study)[0].personas
+                for one in personas_of(study)
             )
         return self._rows
 
     # ------------------------------------------------------------ one persona
 
-    def _detail(self, study: StudyRow, name: str, choices: Choices, shown: PersonaMap | None) -> PersonDetail | None:
-        of = (name, id(shown))
+    def _detail(
+        self, study: StudyRow, name: str, choices: Choices, shown: PersonaMap | None, data: Data | None
+    ) -> PersonDetail | None:
+        of = (name, id(shown), data is None)
         if of not in self._details:
-            found = _detail(study, name, choices, shown)
+            found = _detail(study, name, choices, shown, data)
             if found is None:
                 return None
             self._details[of] = found
@@ -182,9 +206,10 @@ class PersonasFeed:
         return self._details[of]
 
 
-def _detail(study: StudyRow, name: str, choices: Choices, shown: PersonaMap | None) -> PersonDetail | None:
-    data, split = data_of(study)
-    persona = next((one for one in data.personas if one.persona_id == name), None)
+def _detail(
+    study: StudyRow, name: str, choices: Choices, shown: PersonaMap | None, data: Data | None
+) -> PersonDetail | None:
+    persona = next((one for one in personas_of(study) if one.persona_id == name), None)
     if persona is None:
         return None
     error: str = ""
@@ -197,12 +222,13 @@ def _detail(study: StudyRow, name: str, choices: Choices, shown: PersonaMap | No
     label = labels.get(name)
     fellows = [one for one, own in labels.items() if own == label] if label is not None else []
     near = shown.nearest(name, _NEAR) if shown else []
-    sizes = [len(one.train) for one in split.personas.values()]
+    split = data[1].personas if data else {}
+    sizes = [len(one.train) for one in split.values()]
     return PersonDetail(
         persona,
-        {part: len(split.personas[name].part(part)) for part in PARTS},
-        max(sizes),
-        min(sizes),
+        {part: len(split[name].part(part)) for part in PARTS} if name in split else {},
+        max(sizes, default=0),
+        min(sizes, default=0),
         ranked,
         tuple(choices.routed(name)),
         tuple(Near(one, distance, choices.best(one)) for one, distance in near),
@@ -213,9 +239,9 @@ def _detail(study: StudyRow, name: str, choices: Choices, shown: PersonaMap | No
     )
 
 
-def _dialogues(study: StudyRow, persona: str) -> tuple[tuple[str, Dialogue], ...]:
+def _dialogues(read: Data, persona: str) -> tuple[tuple[str, Dialogue], ...]:
     """All of a persona's dialogues with the part each is in; "" for those that no part uses."""
-    data, split = data_of(study)
+    data, split = read
     own = split.personas.get(persona)
     if own is None:
         return ()

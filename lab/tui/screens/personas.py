@@ -129,6 +129,8 @@ class PersonasScreen(LabScreen["PersonasView"]):
         if view.wanted.study is None:
             return ((" personas", "strong"),)
         if view.wanted.reading:
+            if view.reading:
+                return ((f" dialogues of {one_line(view.wanted.persona)}", "strong"), ("  being read…", "dim"))
             legend = ", ".join(f"{n} {part}" for part, n in view.detail.parts.items()) if view.detail else ""
             return ((f" dialogues of {one_line(view.wanted.persona)}", "strong"), (f"  {legend}", "dim"))
         many = len(view.rows)
@@ -234,7 +236,9 @@ class PersonasScreen(LabScreen["PersonasView"]):
 def _map(view: PersonasView, cells: int, rows: int) -> list[Line]:
     if view.map is not None:
         return map_lines(view.map, view.wanted.persona, cells, rows)
-    told = "laying the personas out by their behaviour…" if view.laying else "there is no map of these personas"
+    told = "there is no map of these personas"
+    if view.laying:
+        told = "reading the dialogues…" if view.reading else "laying the personas out by their behaviour…"
     return [((told, "dim"),)]
 
 

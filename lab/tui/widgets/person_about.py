@@ -119,6 +119,8 @@ def _route(one: Routed) -> Line:
 
 
 def _amount(detail: PersonDetail) -> Line:
+    if not detail.parts:
+        return (("dialogues ", "head"), ("being read…", "dim"))
     parts = ", ".join(f"{n} {part}" for part, n in detail.parts.items())
     every = f"all have {detail.most}" if detail.least == detail.most else f"others have {detail.least} to {detail.most}"
     return (("dialogues ", "head"), (parts, ""), (f"  ({every} to train on)", "dim"))
