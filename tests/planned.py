@@ -14,7 +14,8 @@ from sqlmodel import select
 
 from lab.db import jobs
 from lab.db.engine import engine, reading
-from lab.db.jobs import Claim, Lease, Outcome
+from lab.db.jobs import Claim, Outcome
+from lab.db.leases import Lease
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Job, State, Study
 from lab.methods.plan import PlannedJob

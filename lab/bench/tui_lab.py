@@ -23,7 +23,7 @@ from sqlmodel import Session, col, func, select, update
 from lab.data.generate import generate_folder
 from lab.db import jobs, workers
 from lab.db.engine import reading, writing
-from lab.db.jobs import Lease
+from lab.db.leases import Lease
 from lab.db.migrate import migrate
 from lab.db.studies import save_study
 from lab.db.tables import Dataset, Job, JobLog, JobParent, RunMetric, Score, State, Study, StudyJob, now

@@ -1,7 +1,7 @@
 """The state machine of jobs: every legal move, each one transaction, each guarded.
 
-A worker's write names (id, attempt, owner); it changes nothing unless the row is RUNNING under exactly
-those, so a worker that lost its lease cannot touch the job any more. `docs/design.md`, section 8.
+A worker moves a job under its lease (`lab.db.leases`); once that is lost, it cannot touch the job any more.
+`docs/design.md`, section 8.
 """
 
 from __future__ import annotations
@@ -10,37 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Insert, Update, func
+from sqlalchemy import Insert, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select, update
 
 from lab.db import graph, steps
 from lab.db.engine import writing
-from lab.db.tables import (
-    BROKEN,
-    TERMINAL,
-    WAITING,
-    ChatReply,
-    Job,
-    JobLog,
-    RunMetric,
-    Score,
-    State,
-    now,
-)
+from lab.db.leases import Lease, changed, fence, held, touch
+from lab.db.tables import BROKEN, TERMINAL, WAITING, ChatReply, Job, JobLog, RunMetric, Score, State, now
 from lab.errors import LabError
 from lab.safe import sentence
 
 CRASH_CAP = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write to a running job."""
-
-    job: int
-    attempt: int
-    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +36,6 @@ class Claim:
     dataset: str | None  # folder of the data set that the spec names, relative
     parents: dict[str, str]  # parent job's key → its artifact folder, relative
     manifests: dict[str, str] = field(default_factory=dict)  # parent job's key → sha256 of that artifact's manifest
-
-
-def _changed(session: Session, statement: Update) -> bool:
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return bool(result.rowcount)
-
-
-def _fence(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    return (
-        col(Job.id) == lease.job,
-        col(Job.attempt) == lease.attempt,
-        col(Job.owner) == lease.owner,
-        col(Job.state) == State.RUNNING,
-    )
-
-
-def _touch(session: Session, lease: Lease, values: dict[str, Any] | None = None) -> bool:
-    """The heartbeat that every write of a worker is; False if the lease no longer holds."""
-    held = update(Job).where(*_fence(lease))
-    return _changed(session, held.values(beat=col(Job.beat) + 1, **(values or {})))
-
-
-def _held(session: Session, lease: Lease) -> Job | None:
-    """The job, locked until the transaction ends, if the lease holds."""
-    return session.exec(select(Job).where(*_fence(lease)).with_for_update(key_share=True)).first()
 
 
 def locked(session: Session, job_id: int) -> Job | None:
@@ -116,8 +71,8 @@ def claim(queue: str, owner: str, device: str) -> Claim | None:
 def _set_aside(session: Session, lease: Lease, error: Exception) -> None:
     """End a job whose row holds what this lab cannot read, and skip what waits for it."""
     why = f"its row in the database cannot be read ({type(error).__name__}: {error}); submit its study again."
-    row = update(Job).where(*_fence(lease))
-    _changed(session, row.values(state=State.FAILED, owner=None, error=sentence(why), finished_at=now()))
+    row = update(Job).where(*fence(lease))
+    changed(session, row.values(state=State.FAILED, owner=None, error=sentence(why), finished_at=now()))
     graph.skip_below(session, lease.job)
 
 
@@ -154,7 +109,7 @@ class Pulse:
 def beat(lease: Lease, values: dict[str, Any] | None = None) -> Pulse:
     """One heartbeat, which may carry progress fields of the job row."""
     with writing() as session:
-        if not _touch(session, lease, values):
+        if not touch(session, lease, values):
             return Pulse(held=False, cancel=False)
         cancel = session.exec(select(Job.cancel_requested).where(Job.id == lease.job)).one()
         return Pulse(held=True, cancel=cancel)
@@ -167,7 +122,7 @@ def record(lease: Lease, metrics: Sequence[RunMetric] = (), logs: Sequence[str] 
     is how many of this attempt are known to be there; where there are more, these are the first of `logs`.
     """
     with writing() as session:
-        if not _touch(session, lease):
+        if not touch(session, lease):
             return False
         if logs and said is not None:
             mine = select(func.count()).where(JobLog.job == lease.job, JobLog.attempt == lease.attempt)
@@ -195,7 +150,7 @@ def checkpoint(lease: Lease, folder: str, step: int) -> bool:
     Returns whether the lease holds.
     """
     with writing() as session:
-        job = _held(session, lease)
+        job = held(session, lease)
         if job is None:
             return False
         if step > job.checkpoint_step:
@@ -212,13 +167,13 @@ def fall_back(lease: Lease, folder: str, step: int) -> bool:
     Returns whether the lease holds.
     """
     with writing() as session:
-        return _touch(session, lease, {"checkpoint": folder or None, "checkpoint_step": step})
+        return touch(session, lease, {"checkpoint": folder or None, "checkpoint_step": step})
 
 
 def reply(lease: Lease, text: str, info: dict[str, Any]) -> bool:
     """Show the answer of a chat job so far."""
     with writing() as session:
-        if not _touch(session, lease):
+        if not touch(session, lease):
             return False
         session.merge(ChatReply(job=lease.job, text=text, info=info))
         return True
@@ -281,7 +236,7 @@ def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:
     Returns the new state, or None if the lease no longer holds.
     """
     with writing() as session:
-        job = _held(session, lease)
+        job = held(session, lease)
         if job is None:
             return None
         job.tries += 1
@@ -294,7 +249,7 @@ def fail(lease: Lease, error: str, *, for_good: bool = False) -> State | None:
 def hand_back(lease: Lease, note: str) -> bool:
     """Stopped with grace: READY again, from its checkpoint; False if a cancel came first."""
     with writing() as session:
-        job = _held(session, lease)
+        job = held(session, lease)
         if job is None or job.cancel_requested:
             return False
         leave(session, job, State.READY, note)
@@ -318,7 +273,7 @@ def give_back(queue: str, owner: str, device: str, note: str) -> None:
 def cancelled(lease: Lease) -> bool:
     """The worker has seen the cancel request and stopped; False if the request was withdrawn."""
     with writing() as session:
-        job = _held(session, lease)
+        job = held(session, lease)
         if job is None or not job.cancel_requested:
             return False
         leave(session, job, State.CANCELLED)
@@ -336,7 +291,7 @@ def lose(lease: Lease, seen_beat: int | None = None) -> State | None:
         the new state, or None if the lease no longer holds, or beats after all.
     """
     with writing() as session:
-        job = _held(session, lease)
+        job = held(session, lease)
         if job is None or (seen_beat is not None and job.beat != seen_beat):
             return None
         job.crashes += 1
@@ -413,16 +368,14 @@ def prioritise(job_id: int, priority: int) -> bool:
     """Set a waiting job's priority; higher goes first."""
     with writing() as session:
         waiting = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(WAITING))
-        return _changed(session, waiting.values(priority=priority))
+        return changed(session, waiting.values(priority=priority)) > 0
 
 
 def shift_priority(job_ids: Sequence[int], by: int) -> int:
     """Raise or lower the priority of those of these jobs that wait; returns how many they are."""
     with writing() as session:
         waiting = update(Job).where(col(Job.id).in_(job_ids), col(Job.state).in_(WAITING))
-        result = session.execute(waiting.values(priority=col(Job.priority) + by))
-        assert isinstance(result, CursorResult)
-        return result.rowcount
+        return changed(session, waiting.values(priority=col(Job.priority) + by))
 
 
 # ---------------------------------------------------------------- the sweep
@@ -432,4 +385,4 @@ def retry_is_due(job_id: int, attempt: int) -> bool:
     """RETRY_WAIT → READY, by a sweeper that has watched the pause on its own clock."""
     with writing() as session:
         due = update(Job).where(col(Job.id) == job_id, col(Job.attempt) == attempt, col(Job.state) == State.RETRY_WAIT)
-        return _changed(session, due.values(state=State.READY))
+        return changed(session, due.values(state=State.READY)) > 0

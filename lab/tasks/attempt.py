@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from lab.db import jobs
 from lab.db.engine import DatabaseError
-from lab.db.jobs import Claim, Committed, Lease, Outcome
+from lab.db.jobs import Claim, Committed, Outcome
+from lab.db.leases import Lease
 from lab.db.tables import RunMetric, Score
 from lab.settings import Settings
 from lab.tasks.child import ExecutorProcess

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from lab.db import graph, jobs, workers
 from lab.db.engine import reading
-from lab.db.jobs import Lease
+from lab.db.leases import Lease
 from lab.db.pause import paused
 from lab.db.tables import Job, State, Worker
 from lab.settings import Settings

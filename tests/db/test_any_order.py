@@ -22,7 +22,8 @@ from lab.db import jobs
 from lab.db.engine import connected, reading
 from lab.db.graph import settle
 from lab.db.invariants import MOVES, SECOND_CHANCES, check_invariants
-from lab.db.jobs import Lease, Outcome
+from lab.db.jobs import Outcome
+from lab.db.leases import Lease
 from lab.db.tables import BROKEN, TERMINAL, Job, RunMetric, Score, State
 
 # Job → its parents: a chain, a diamond, a lonely one, and one below both.

@@ -10,7 +10,8 @@ from lab.db import jobs
 from lab.db.engine import reading
 from lab.db.graph import settle
 from lab.db.invariants import check_invariants
-from lab.db.jobs import CRASH_CAP, Lease, Outcome
+from lab.db.jobs import CRASH_CAP, Outcome
+from lab.db.leases import Lease
 from lab.db.queries import curve, job_log
 from lab.db.studies import add_chat
 from lab.db.tables import ChatReply, RunMetric, Score

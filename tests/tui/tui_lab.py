@@ -15,7 +15,8 @@ from sqlmodel import col, select, update
 
 from lab.db import jobs
 from lab.db.engine import engine, writing
-from lab.db.jobs import Lease, Outcome
+from lab.db.jobs import Outcome
+from lab.db.leases import Lease
 from lab.db.queries import StudyRow, get_study
 from lab.db.studies import save_study
 from lab.db.tables import Dataset, Job, JobLog, RunMetric, Score, Study, StudyJob, Worker
