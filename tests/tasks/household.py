@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from planned import claimed
-from sqlmodel import select
+from sqlmodel import SQLModel, select
 
 from lab.data.generate import generate_folder
 from lab.db import jobs
-from lab.db.engine import reading
-from lab.db.jobs import Lease, Outcome
+from lab.db.engine import connected, reading
+from lab.db.jobs import Outcome
+from lab.db.leases import Lease
 from lab.db.studies import save_study
-from lab.db.tables import Dataset, Job, Score, Study
+from lab.db.tables import Dataset, Job, RunMetric, Score, Study
 from lab.methods.plan import PlannedJob
 from lab.methods.recipe import AdapterRef, Recipe, write_book
 from lab.settings import load_settings
+from lab.tasks.clean import Found
 from lab.tasks.deep import check_deeply
 from lab.tasks.manifest import write_manifest
 from lab.tasks.submit import import_data
@@ -104,13 +107,61 @@ def done(adapters: Sequence[str] = ()) -> Attempt:
     return attempt
 
 
+def furnish(folder: Path) -> None:
+    """1 done, 2 done on top of it, 3 running with a checkpoint, 4 ready, 5 blocked, 6 failed with a checkpoint."""
+    data = bring_in(folder)
+    kept = root() / "data" / "mine"
+    shutil.copytree(root() / data.folder, kept)
+    study(
+        data,
+        plan("base", data),
+        plan("above", data, "base"),
+        plan("running", data),
+        plan("ready", data),
+        plan("blocked", data, "ready"),
+        plan("failed", data),
+    )
+    first = done()
+    second = start()
+    jobs.record(second.lease, [RunMetric(job=2, series="train", group="ä", step=1, value=0.1 + 0.2)], ["a «line»"])
+    second.finish([first.adapter], [Score(job=2, persona_id="0", task_type="", metric="m", value=1 / 3, n=3)])
+    start().checkpoint(7)
+    ready = Attempt(claimed())
+    failed = start()
+    assert failed.lease.job == 6
+    failed.checkpoint(3)
+    jobs.fail(failed.lease, "error", for_good=True)
+    jobs.hand_back(ready.lease, "waits")
+
+
 def ids() -> list[int]:
     """All jobs."""
     with reading() as session:
         return sorted(job or 0 for job in session.exec(select(Job.id)))
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """File → content, of all that is not the database's or the queue's."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("lab.db"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def clear(artifacts: Path) -> None:
+    """An empty lab again."""
+    with connected(writing=True) as connection:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            connection.execute(table.delete())
+    for path in artifacts.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+
+
 def is_whole() -> bool:
     """What `lab doctor --deep` says."""
     assert check_deeply().violations == []
     return True
+
+
+def counts(found: Found) -> dict[str, int]:
+    """Kind → how many, where there are any."""
+    return {what: portion.count for what, portion in found.portions.items() if portion.count}

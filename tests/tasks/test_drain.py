@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-import pytest
-from fleet import FAST, Fleet, all_is_well, at_step, diary, drill, eventually, fleet, submit, wait_for
-from planned import forget_settings, job, own_lab, state, states
-from typer.testing import CliRunner
+from fleet import FAST, Fleet, at_step, diary, drill, eventually, submit, wait_for
+from lab_command import lab, refused
+from planned import job, own_lab, state, states
 
-from lab.cli.app import app
 from lab.db.queries import list_workers
 from lab.db.workers import drained
-from lab.errors import LabError
 from lab.tasks.identity import VERSION, machine_identity
 from lab.tasks.local import ensure_running, local_workers, shut_down
-
-
-@pytest.fixture
-def ships(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    """Workers of the test's own lab."""
-    for name, value in FAST.items():
-        monkeypatch.setenv(name, value)
-    forget_settings()
-    with fleet() as workers:
-        yield workers
-    all_is_well()
-
-
-def lab(*words: str) -> str:
-    """What the command prints; it must succeed."""
-    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
-
-
-def refused(*words: str) -> str:
-    """The sentence with which the command refuses."""
-    done = CliRunner().invoke(app, list(words))
-    assert isinstance(done.exception, LabError), done.output
-    return str(done.exception)
 
 
 def ended(worker: subprocess.Popen[str]) -> int:

@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import psutil
 import pytest
-from fleet import (
-    FAST,
-    Fleet,
-    all_is_well,
-    at_step,
-    diary,
-    drill,
-    eventually,
-    fleet,
-    freeze,
-    has_ended,
-    submit,
-    wait_for,
-)
+from fleet import FAST, Fleet, at_step, diary, drill, eventually, freeze, has_ended, submit, wait_for
 from planned import forget_settings, job, own_lab, state, states
 
 from lab.db.queries import job_log, list_workers
 from lab.tasks import embedded
 from lab.tasks.local import ensure_running, local_workers, log_file, shut_down
-
-
-@pytest.fixture
-def ships(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    """Workers of the test's own lab."""
-    for name, value in FAST.items():
-        monkeypatch.setenv(name, value)
-    forget_settings()
-    with fleet() as workers:
-        yield workers
-    all_is_well()
 
 
 def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: Fleet):

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from fleet import FAST, Fleet, all_is_well, at_step, drill, eventually, fleet, submit, wait_for
-from planned import forget_settings, states
-from typer.testing import CliRunner
+from fleet import Fleet, at_step, drill, eventually, submit, wait_for
+from lab_command import lab
+from planned import states
 
-from lab.cli.app import app
 from lab.cli.run import _watch_lines
 from lab.db.queries import get_study
 from lab.db.studies import add_chat
 from lab.tasks import pausing, queue
-
-
-@pytest.fixture
-def ships(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    """Workers of the test's own lab."""
-    for name, value in FAST.items():
-        monkeypatch.setenv(name, value)
-    forget_settings()
-    with fleet() as workers:
-        yield workers
-    all_is_well()
-
-
-def lab(*words: str) -> str:
-    """What the command prints; it must succeed."""
-    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def test_a_paused_queue_ends_the_job_at_hand_and_begins_no_other(database: str, ships: Fleet):
