@@ -20,6 +20,7 @@ LIGHT = [
     "lab.tasks.supervisor",
     "lab.tasks.executor",
 ]
+EXPORT = "lab.tasks.export"  # reads and writes weights, which needs torch and no model
 
 IMPORT_ONE_AFTER_THE_OTHER = """
 import importlib, sys
@@ -36,7 +37,7 @@ sys.stdout.buffer.write(orjson.dumps(found))
 @pytest.fixture(scope="module")
 def imported() -> dict[str, list[str]]:
     """Module → the heavy ones that are there after it was imported, in a process of its own."""
-    arguments = orjson.dumps([LIGHT, HEAVY]).decode()
+    arguments = orjson.dumps([[*LIGHT, EXPORT], HEAVY]).decode()
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ONE_AFTER_THE_OTHER, arguments], capture_output=True, timeout=60, check=True
     )
@@ -47,6 +48,10 @@ def imported() -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", LIGHT)
 def test_screens_commands_and_supervisors_load_nothing_heavy(imported, name):
     assert imported[name] == []
+
+
+def test_an_export_waits_for_torch_and_for_no_library_of_models(imported):
+    assert not {"transformers", "sentence_transformers", "sklearn", "peft"} & set(imported[EXPORT])
 
 
 def test_the_contracts_of_who_imports_whom_are_kept():

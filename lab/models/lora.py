@@ -12,14 +12,17 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from lab.errors import LabError
 from lab.models.ragged import Runs
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # which takes seconds to import: `lab export` needs none
 
 ALL_LINEAR = "all-linear"  # as PEFT has it
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # which takes seconds to import: `lab export` needs none
 
 VirtualKind = Literal["soft-prompt", "prefix"]
 VIRTUAL = -1  # stands for a soft prompt's token where token ids are listed
