@@ -41,9 +41,15 @@ methods = [{methods}]
 max_new_tokens = 4
 
 [training]
-epochs = 4
+epochs = 2
 learning_rate = 2e-3
 max_length = 400
+
+[method.meta]
+share = "persona"
+parameters = "lora"
+meta = {{ how = ["reptile", "fomaml"], rounds = 2, steps = 2 }}
+training = {{ epochs = 1 }}
 """
 
 
