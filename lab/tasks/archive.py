@@ -24,7 +24,8 @@ ROWS, FILES = "rows", "files"
 _FORMAT = 1
 _PIECE = 1 << 20
 _PART = r"(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]{1,255}"  # of a path: no way up, nothing invisible
-_NAME = re.compile(rf"{ROWS}/[a-z_]{{1,60}}\.jsonl|{FILES}/(?:[1-9][0-9]{{0,17}}|datasets|data)(?:/{_PART}){{1,20}}")
+_BELOW = "[1-9][0-9]{0,17}|datasets|data|chats"  # a job's folder, or one of the lab's
+_NAME = re.compile(rf"{ROWS}/[a-z_]{{1,60}}\.jsonl|{FILES}/(?:{_BELOW})(?:/{_PART}){{1,20}}")
 Tell = Callable[[int, int], None]  # so many bytes of so many
 
 

@@ -27,7 +27,7 @@ from lab.store.artifacts import artifacts
 from lab.store.manifest import MANIFEST_FILE, parsed
 from lab.tasks.archive import FILES, ROWS, Packer, Tell
 from lab.tasks.deep import Committed, needed
-from lab.tasks.leftovers import KEPT
+from lab.tasks.leftovers import CHATS, KEPT
 
 _LOOKS = 3  # at a checkpoint that is being replaced
 
@@ -119,7 +119,8 @@ def _members(moment: _Moment, temporary: Path) -> Iterator[_Member]:
         yield from _artifact(one)
     for row in moment.data_sets:
         yield from _below(artifacts().fetched(row.folder), f"{FILES}/{row.folder}")
-    yield from _below(load_settings().artifacts / KEPT, f"{FILES}/{KEPT}")
+    for own in (KEPT, CHATS):
+        yield from _below(load_settings().artifacts / own, f"{FILES}/{own}")
 
 
 def _artifact(one: Committed) -> Iterator[_Member]:

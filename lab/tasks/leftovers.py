@@ -22,6 +22,7 @@ from lab.tasks.places import Place
 
 DATASETS = "datasets"  # what jobs read: a copy of each data set, named by its digest
 KEPT = "data"  # what `lab data import` keeps by name: the user's own, never touched
+CHATS = "chats"  # conversations that somebody saved, by study: the user's own too
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 

@@ -151,7 +151,7 @@ def _placed(files: Path, root: Path) -> Iterator[None]:
 
 
 def _pieces(files: Path) -> Iterator[Path]:
-    """The folders of jobs, and each data set."""
+    """The folders of jobs, each data set, and the conversations of each study."""
     for path in sorted(files.iterdir()):
         yield from [path] if path.name.isdecimal() else sorted(path.iterdir())
 

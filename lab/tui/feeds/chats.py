@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tasks.leftovers import CHATS
 from lab.tui.chat.saved import Saved, from_json, to_json, to_markdown
 
-CHATS = "chats"
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 60
 
