@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
 import time
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-
-from lab.models.checkpoint import states
-
-TRAINING = """
-import json, sys
-from pathlib import Path
 import torch
-sys.path[:0] = sys.argv[2:]
 from tiny_model import random_model
 from training_data import make_groups
+
 from lab.models.checkpoint import states
 from lab.models.lora import LoraConfig
 from lab.models.train import train_groups
-from lab.models.training import TrainConfig
+from lab.models.training import GroupResult, TrainConfig
 from lab.models.virtual import VirtualConfig
 
-torch.set_num_threads(1)
-folder = Path(sys.argv[1])
-learned = VirtualConfig("prefix", 3) if folder.name == "prefix" else LoraConfig(dropout=0.1)
-config = TrainConfig(epochs=12, learning_rate=1e-2, eval_every=2, patience=4, in_flight=3, checkpoint_steps=2)
-results = []
-train_groups(random_model(330), make_groups(7, val=3), learned, config, on_result=results.append, checkpoint=folder,
-             resume=next(iter(states(folder)), None))
-outcome = {r.name: [r.learned.digest(), r.steps, r.best_step, r.val_loss, r.train_loss] for r in results}
-print(json.dumps(outcome, sort_keys=True))
-"""
-HERE = Path(__file__).parent
+PROCESSES = multiprocessing.get_context("forkserver")  # each begins where the libraries are imported already
+PROCESSES.set_forkserver_preload(["lab.models.train", "peft", "transformers.models.llama.modeling_llama"])
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", TRAINING, str(folder), str(HERE), str(HERE.parent)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def train(folder: Path, told: Connection) -> None:
+    """Train from the latest checkpoint in `folder`; tell what came of each group."""
+    torch.set_num_threads(1)
+    learned = VirtualConfig("prefix", 3) if folder.name == "prefix" else LoraConfig(dropout=0.1)
+    config = TrainConfig(epochs=12, learning_rate=1e-2, eval_every=2, patience=4, in_flight=3, checkpoint_steps=2)
+    results: list[GroupResult] = []
+    resume = next(iter(states(folder)), None)
+    data = make_groups(7, val=3)
+    train_groups(random_model(330), data, learned, config, on_result=results.append, checkpoint=folder, resume=resume)
+    told.send({r.name: [r.learned.digest(), r.steps, r.best_step, r.val_loss, r.train_loss] for r in results})
 
 
-def ended(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out
+def start(folder: Path) -> tuple[BaseProcess, Connection]:
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=train, args=(folder, theirs))
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def ended(process: BaseProcess, told: Connection) -> dict[str, list[object]]:
+    outcome: dict[str, list[object]] = told.recv()
+    process.join(120)
+    assert process.exitcode == 0
+    return outcome
 
 
 @pytest.mark.parametrize(("kind", "kills"), [("lora", (1, 4, 9)), ("prefix", (1, 4, 9))])
@@ -55,13 +57,13 @@ def test_killed_and_resumed_equals_never_killed_bit_for_bit(tmp_path: Path, kind
     folder = tmp_path / "killed" / kind
     killed = 0
     for checkpoints in kills:
-        process = start(folder)
+        process, _ = start(folder)
         for _ in range(checkpoints):
             before = states(folder)[:1]
-            while process.poll() is None and states(folder)[:1] == before:
+            while process.is_alive() and states(folder)[:1] == before:
                 time.sleep(0.001)
-        killed += process.poll() is None
+        killed += process.is_alive()
         process.kill()
-        process.communicate()
+        process.join()
     assert killed == len(kills), "the training was over before it could be killed"
-    assert ended(start(folder)) == ended(never)
+    assert ended(*start(folder)) == ended(*never)
