@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from lab.bench.command import carry_out
 from lab.bench.host import host
+from lab.bench.report import show_head
 from lab.errors import LabError
 from lab.settings import load_settings
 
@@ -89,15 +90,7 @@ def _database(server: str) -> Iterator[str]:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what was measured beside the targets."""
-    machine = result["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    console.print(
-        f"[bold]lab bench queue[/]: one worker, one executor, {machine['cpu']}, "
-        f"load {machine['load_average'][0]:.1f} of {machine['cores']} cores",
-        f"{machine['date']}, {versions}",
-        sep="\n",
-        soft_wrap=True,
-    )
+    show_head(result, f"one worker, one executor, {result['machine']['cpu']}", console)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True)
     for side in result["sides"]:

@@ -12,16 +12,11 @@ from rich.table import Table
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what a benchmark found."""
     machine, settings = result["machine"], result["settings"]
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    console.print(
-        f"[bold]lab bench {result['bench']}[/]: {machine['base']}, "
-        f"{settings['personas']} personas × {settings['dialogues']} dialogues, {machine['dtype']} on "
-        f"{machine['gpu'] or machine['cpu']}, {machine['threads']} thread(s), "
-        f"load {machine['load_average'][0]:.1f} of {machine['cores']} cores",
-        f"{machine['date']}, {versions}",
-        sep="\n",
-        soft_wrap=True,
+    what = (
+        f"{machine['base']}, {settings['personas']} personas × {settings['dialogues']} dialogues, "
+        f"{machine['dtype']} on {machine['gpu'] or machine['cpu']}, {machine['threads']} thread(s)"
     )
+    show_head(result, what, console)
     console.print(_sides(result["sides"]))
     for name, ratio in result.get("ratios", {}).items():
         each = ", ".join(f"{value:.2f}" for value in ratio["each"])
@@ -35,6 +30,19 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(f"time grows as personas to the power of [bold]{result['exponent']:.2f}[/] (1 is linear)")
     if "floor" in result:
         _floor(result["floor"], console)
+
+
+def show_head(result: Mapping[str, Any], what: str, console: Console) -> None:
+    """Print what was measured, beside how much other work, when, and with which versions."""
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    console.print(
+        f"[bold]lab bench {result['bench']}[/]: {what}, "
+        f"load {machine['load_average'][0]:.1f} of {machine['cores']} cores",
+        f"{machine['date']}, {versions}",
+        sep="\n",
+        soft_wrap=True,
+    )
 
 
 def _sides(sides: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from lab.bench.command import carry_out
 from lab.bench.host import host
+from lab.bench.report import show_head
 from lab.bench.terminal import Terminal
 from lab.errors import LabError
 from lab.tui.tabs import TABS
@@ -259,15 +260,9 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what was measured beside the budgets."""
-    machine, targets = result["machine"], result["targets"]
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    console.print(
-        f"[bold]lab bench tui[/]: {SIZE[0]}×{SIZE[1]}, 10,000 jobs, 200 personas, 15 methods, 1,000,000 points, "
-        f"{machine['cpu']}, load {machine['load_average'][0]:.1f} of {machine['cores']} cores",
-        f"{machine['date']}, {versions}",
-        sep="\n",
-        soft_wrap=True,
-    )
+    size, targets = f"{SIZE[0]}×{SIZE[1]}", result["targets"]
+    what = f"{size}, 10,000 jobs, 200 personas, 15 methods, 1,000,000 points, {result['machine']['cpu']}"
+    show_head(result, what, console)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "p50", "p95", "worst", "budget"):
         table.add_column(title, justify="left" if not title else "right", no_wrap=True)
