@@ -21,9 +21,7 @@ def test_results_busy(
     snap_compare: Compare, size: tuple[int, int], theme: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tui_lab.LIFT, "swapped-persona", 0.66)
-    tui_lab.queue_study(data, methods=("base", "unified", "persona", "hybrid", "swapped-persona"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+    tui_lab.run_study(data, ("base", "unified", "persona", "hybrid", "swapped-persona"))
     steps = at("results", sees("base model as it is"), press("end"), sees("of it"))
     assert snap_compare(app_in(theme), terminal_size=size, run_before=steps)
 

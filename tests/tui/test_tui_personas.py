@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,17 +14,21 @@ from tui_pilot import NARROW, opened, pressed, shown, typed, until
 
 from lab.db.looks import looks
 from lab.db.scores import evaluations
+from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tui.feeds import personas
 from lab.tui.feeds.personas import PersonasFeed, PersonasView, Wanted
 
 pytestmark = pytest.mark.usefixtures("artifacts")
 
 
 def _view(study: object, persona: str = "", **wanted: object) -> PersonasView:
-    feed = PersonasFeed()
-    view = feed.read(Wanted(study, persona, **wanted))  # type: ignore[arg-type]
-    while view.laying or view.reading:
-        view = feed.read(Wanted(study, persona, **wanted))  # type: ignore[arg-type]
+    return _all_read(PersonasFeed(), Wanted(study, persona, **wanted))  # type: ignore[arg-type]
+
+
+def _all_read(feed: PersonasFeed, wanted: Wanted) -> PersonasView:
+    while (view := feed.read(wanted)).laying or view.reading:
+        pass
     return view
 
 
@@ -123,12 +128,42 @@ async def test_other_clusters_are_a_key_away_where_there_are(data: Path) -> None
         await until(pilot, lambda: "2 clusters by behaviour" in shown(pilot))
 
 
-def test_without_val_no_method_is_called_best(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = tui_lab.parse_study
-    monkeypatch.setattr(tui_lab, "parse_study", lambda content, where: parse(content | {"evaluate": ["test"]}, where))
-    study = tui_lab.queue_study(data, methods=("base", "unified"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+def test_the_list_does_not_wait_for_the_dialogues(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, gate = persona_lab.clustered(data), threading.Event()
+    read = personas.data_of
+    monkeypatch.setattr(personas, "data_of", lambda one: (gate.wait(30), read(one))[1])
+    feed = PersonasFeed()
+    early = feed.read(Wanted(study, "maya"))
+    assert early.reading
+    assert {row.persona_id for row in early.rows} == set(tui_lab.PERSONAS)
+    assert early.rows[0].best != ""
+    assert early.detail is not None
+    assert early.detail.persona.description.startswith("Yoga instructor")
+    assert (early.detail.parts, early.dialogues) == ({}, ())
+    gate.set()
+    view = _all_read(feed, Wanted(study, "maya", reading=True))
+    assert view.rows == early.rows
+    assert view.detail is not None
+    assert view.detail.parts == {"train": 6, "val": 2, "test": 2}
+    assert len(view.dialogues) == 10
+
+
+def test_data_that_are_damaged_are_said_and_read_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tui_lab.done(data)
+
+    def refuse(_: object) -> None:
+        raise LabError("dialogues.jsonl:7: this is not JSON")
+
+    feed = PersonasFeed()
+    with monkeypatch.context() as broken:
+        broken.setattr(personas, "data_of", refuse)
+        with pytest.raises(LabError, match=r"dialogues\.jsonl:7"):
+            _all_read(feed, Wanted(study))
+    assert _all_read(feed, Wanted(study, "maya")).detail is not None
+
+
+def test_without_val_no_method_is_called_best(data: Path) -> None:
+    study = tui_lab.run_study(data, ("base", "unified"), evaluate=("test",))
     view = _view(study, "maya")
     assert not view.judged
     assert {row.best for row in view.rows} == {""}
@@ -149,9 +184,7 @@ def test_test_scores_are_not_read(data: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_between_equals_the_order_of_the_study_decides(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tui_lab, "evaluate", _test_prefers_persona(tui_lab.evaluate))
-    study = tui_lab.queue_study(data, methods=("unified", "persona"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+    study = tui_lab.run_study(data, ("unified", "persona"))
     assert {row.best for row in _view(study).rows} == {"unified"}
 
 

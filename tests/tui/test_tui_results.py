@@ -17,6 +17,7 @@ from lab.db.looks import looks
 from lab.errors import LabError
 from lab.settings import load_settings
 from lab.tui.exports import export
+from lab.tui.feeds import board
 from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
 from lab.tui.marks import marked, settings
 
@@ -185,9 +186,7 @@ async def test_val_comes_first_and_test_only_when_it_is_asked_for_and_counted(da
 
 
 async def test_a_study_that_changes_while_its_test_scores_are_open_asks_again(data: Path) -> None:
-    study = tui_lab.queue_study(data, methods=("base", "unified"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+    study = tui_lab.run_study(data, ("base", "unified"))
     async with opened(tab="results") as pilot:
         await until(pilot, lambda: "unified" in shown(pilot))
         await pressed(pilot, "v")
@@ -206,14 +205,8 @@ async def test_a_study_that_changes_while_its_test_scores_are_open_asks_again(da
         assert "1 method was added or changed after that (hybrid)" in screen
 
 
-async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parse = tui_lab.parse_study
-    monkeypatch.setattr(tui_lab, "parse_study", lambda content, where: parse(content | {"evaluate": ["test"]}, where))
-    study = tui_lab.queue_study(data, methods=("base", "unified"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(data: Path) -> None:
+    study = tui_lab.run_study(data, ("base", "unified"), evaluate=("test",))
     async with opened(tab="results") as pilot:
         await until(pilot, lambda: "is evaluated on test only" in shown(pilot))
         assert looks(study.dataset) == []
@@ -222,6 +215,26 @@ async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(
         await pressed(pilot, "v")
         await pilot.press("y")
         await until(pilot, lambda: "looked at once" in shown(pilot))
+
+
+async def test_another_metric_is_computed_from_what_was_read_and_says_so_meanwhile(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tui_lab.done(data)
+    async with opened(tab="results") as pilot:
+        await until(pilot, lambda: "hybrid" in shown(pilot))
+        go_on = threading.Event()
+        judge = board._judge
+        monkeypatch.setattr(board, "_judge", lambda *what: (go_on.wait(30), judge(*what))[1])
+        monkeypatch.setattr(board, "evaluated", lambda *_, **__: pytest.fail("scores are read once"))
+        await pilot.press("m")
+        await picking(pilot)
+        await typed(pilot, "token_nll")
+        await pilot.press("enter")
+        await until(pilot, lambda: "computing token_nll" in shown(pilot))
+        go_on.set()
+        screen = await until(pilot, lambda: "computing" not in shown(pilot))
+        assert "token NLL" in screen
 
 
 async def test_another_metric_is_compared_the_way_it_is_better(data: Path) -> None:
@@ -258,9 +271,7 @@ async def test_methods_are_sorted_by_any_column(data: Path) -> None:
 
 async def test_controls_and_the_ceiling_stand_apart(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tui_lab.LIFT, "swapped-persona", 0.66)
-    tui_lab.queue_study(data, methods=("base", "unified", "persona", "swapped-persona"))
-    tui_lab.add_worker()
-    tui_lab.finish_all()
+    tui_lab.run_study(data, ("base", "unified", "persona", "swapped-persona"))
     async with opened(tab="results") as pilot:
         screen = await until(pilot, lambda: "swapped-persona" in shown(pilot))
         lines = screen.splitlines()

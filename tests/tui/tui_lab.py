@@ -87,10 +87,14 @@ def write_data(folder: Path) -> Path:
 
 
 def queue_study(
-    data: Path, name: str = "smart-home-6", methods: tuple[str, ...] = tuple(LIFT), base: str = "smollm2-135m"
+    data: Path,
+    name: str = "smart-home-6",
+    methods: tuple[str, ...] = tuple(LIFT),
+    base: str = "smollm2-135m",
+    evaluate: tuple[str, ...] = ("val", "test"),
 ) -> StudyRow:
     """A study with all its jobs, as `lab run` plans them."""
-    content = {"name": name, "data": str(data), "base": base, "methods": methods, "evaluate": ("val", "test")}
+    content = {"name": name, "data": str(data), "base": base, "methods": methods, "evaluate": evaluate}
     spec = parse_study(content, "test")
     dataset: Dataset = import_data(spec.data)
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)
@@ -220,6 +224,16 @@ def finish_all() -> None:
         finish(taken.lease, job)
 
 
+def run_study(
+    data: Path, methods: tuple[str, ...] = tuple(LIFT), evaluate: tuple[str, ...] = ("val", "test")
+) -> StudyRow:
+    """A study that a worker has run to its end."""
+    study = queue_study(data, methods=methods, evaluate=evaluate)
+    add_worker()
+    finish_all()
+    return study
+
+
 def settle_clock() -> None:
     """Ages and times of day that are the same in every run."""
     with writing() as session:
@@ -294,9 +308,7 @@ def _jobs() -> list[Job]:
 @kept
 def done(data: Path) -> StudyRow:
     """Everything succeeded."""
-    queue_study(data)
-    add_worker()
-    finish_all()
+    run_study(data)
     settle_clock()
     return get_study()
 
