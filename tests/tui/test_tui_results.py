@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, u
 
 from lab.db import scores
 from lab.db.looks import looks
-from lab.errors import LabError
 from lab.settings import load_settings
-from lab.tui.exports import export
 from lab.tui.feeds import board
 from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
 from lab.tui.marks import marked, settings
@@ -283,46 +280,6 @@ async def test_controls_and_the_ceiling_stand_apart(data: Path, monkeypatch: pyt
         screen = await until(pilot, lambda: "A control: every persona is served" in shown(pilot))
         assert "control of persona: there is no gain to take away" in screen
         assert "val ▸ swapped-persona" in await _go(pilot, "enter", level="personas")
-
-
-@pytest.mark.parametrize(("key", "form"), [("c", "csv"), ("m", "md"), ("p", "png")])
-async def test_x_writes_the_table_to_a_file_and_says_where(data: Path, key: str, form: str) -> None:
-    tui_lab.done(data)
-    file = load_settings().artifacts / "exports" / "smart-home-6" / f"val-embedding_similarity.{form}"
-    async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
-        assert "c CSV · m Markdown · p PNG" in await pressed(pilot, "x")
-        await pilot.press(key)
-        screen = await until(pilot, lambda: "written: " in shown(pilot))
-        assert f"embedding_similarity.{form}" in screen
-        assert file.stat().st_size > 400
-
-
-def test_an_export_holds_what_the_table_shows(data: Path) -> None:
-    board = ResultsFeed().read(Wanted(tui_lab.done(data), "val")).board
-    assert board is not None
-    export(board, "csv")
-    export(board, "md")
-    folder = load_settings().artifacts / "exports" / "smart-home-6"
-    rows = list(csv.DictReader((folder / "val-embedding_similarity.csv").open()))
-    assert [row["method"] for row in rows] == ["base", "unified", "persona", "hybrid", "oracle per persona"]
-    hybrid = board.row("hybrid")
-    assert hybrid is not None
-    assert float(rows[3]["mean"]) == hybrid.evidence.summary.mean
-    assert float(rows[3]["token_nll"]) == hybrid.result.metrics["token_nll"].mean
-    assert rows[1]["kind"] == "reference"
-    assert rows[4]["kind"] == "ceiling, not a result"
-    text = (folder / "val-embedding_similarity.md").read_text()
-    assert "| hybrid | .873 |" in text
-    assert "With only 6 personas" in text or "with only 6 personas" in text
-
-
-def test_an_export_that_cannot_be_written_says_so(data: Path) -> None:
-    board = ResultsFeed().read(Wanted(tui_lab.done(data), "val")).board
-    assert board is not None
-    (load_settings().artifacts / "exports").write_text("in the way")
-    with pytest.raises(LabError, match="the export cannot be written"):
-        export(board, "csv")
 
 
 async def test_any_two_methods_stand_beside_the_reference(data: Path) -> None:
