@@ -37,6 +37,30 @@ def test_rows_are_float32_unit_vectors_in_the_order_of_the_texts(folder):
     assert embedder.encode([]).shape == (0, 16)
 
 
+def test_a_call_made_lately_is_answered_from_memory_bit_for_bit(folder, monkeypatch):
+    asked: list[tuple[str, ...]] = []
+    embed = Embedder._embed
+
+    def counted(self: Embedder, texts: tuple[str, ...]) -> np.ndarray:
+        asked.append(texts)
+        return embed(self, texts)
+
+    monkeypatch.setattr(Embedder, "_embed", counted)
+    monkeypatch.setattr("lab.models.embedder._KEPT", 3)
+    embedder = Embedder(str(folder), device="cpu")
+    first = embedder.encode(["warm", "cold"])
+    first[:] = 0.0  # the caller's own
+    again = embedder.encode(["warm", "cold", "warm"])
+    assert np.array_equal(again, Embedder(str(folder), device="cpu").encode(["warm", "cold", "warm"]))
+    assert asked == [("warm", "cold")] * 2
+    embedder.encode(["dark"])
+    embedder.encode(["warm", "cold"])
+    embedder.encode(["light"])  # one too many: what was asked for least lately goes
+    embedder.encode(["warm", "cold"])
+    embedder.encode(["dark"])
+    assert asked[2:] == [("dark",), ("light",), ("dark",)]
+
+
 def test_what_is_no_embedder_is_one_clear_sentence(tmp_path, monkeypatch):
     with pytest.raises(LabError, match="is not a sentence embedding model"):
         Embedder(str(tmp_path), device="cpu")
