@@ -7,6 +7,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 # Threads that sleep while they wait: spinning ones crawl on a machine that does anything else.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Tests start hundreds of processes: each would compile the whole lab anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test faults fuzz resume check readme evidence install clean-env
 

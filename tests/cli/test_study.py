@@ -16,7 +16,7 @@ STUDY = """
 data = "people"
 base = "smollm2-135m"
 methods = ["base", "unified", "persona"]
-max_new_tokens = 24
+max_new_tokens = 16
 
 [training]
 epochs = 2
@@ -126,7 +126,7 @@ def test_chat_refuses_who_is_not_there(study):
 def test_a_worker_killed_in_the_middle_of_training_loses_nothing(study):
     """SIGKILL the worker and its executor while it trains; the next worker goes on by itself."""
     (study.folder / "longer.toml").write_text(STUDY.replace("epochs = 2", "epochs = 4"))
-    study.ok("run", "longer.toml", "--methods", "unified", "--json", LAB_CHECKPOINT_SECONDS="0.1")
+    study.ok("run", "longer.toml", "--methods", "unified", "--dialogues", "5", "--json", LAB_CHECKPOINT_SECONDS="0.1")
     _until(lambda: any(job["step"] for job in _jobs_of(study, "longer")))
     (worker,) = orjson.loads(study.ok("status", "--json"))["workers"]
     supervisor = psutil.Process(int(worker["id"].split(":")[1]))
