@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,25 @@ async def test_m_measures_it(data: Path) -> None:
         assert "turns per dialogue 2.00" in screen
         assert "simple 40%" in screen
         assert "told apart by user text" in screen
+
+
+async def test_escape_gives_measuring_up_and_goes_nowhere_else(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr("lab.data.measure.measure", lambda *_: gate.wait(30))
+    tui_lab.queue_study(data)
+    async with opened(tab="data") as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: "m measures it" in shown(pilot))
+        await pilot.press("m")
+        await until(pilot, lambda: "measuring…  esc stops it" in shown(pilot))
+        await pilot.press("escape")
+        screen = await until(pilot, lambda: "measuring was given up" in shown(pilot))
+        assert "data sets ▸" in screen
+        assert "measuring…" not in screen
+        monkeypatch.undo()
+        await pilot.press("m")  # at once: nobody waits for what was given up
+        await until(pilot, lambda: "distinct-2" in shown(pilot))
+        gate.set()
 
 
 async def test_n_starts_a_study_on_the_data_set_under_the_cursor(data: Path) -> None:

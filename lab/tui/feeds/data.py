@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ from sqlmodel import col, func, select
 
 from lab.db.engine import reading
 from lab.db.tables import Dataset, Study
+from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tui.feeds.later import Later
 from lab.tui.feeds.rest import Rest
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class DataView:
 
     lines: tuple[DataLine, ...] = ()
     opened: Opened | None = None
+    measuring: bool = False  # what is open
 
 
 @dataclass
@@ -81,6 +84,7 @@ class DataFeed:
     _rest: Rest = field(init=False)
     _lines: tuple[DataLine, ...] = ()
     _opened: Opened | None = None
+    _measures: Later[Measures] | None = None  # of the one that is open
 
     def __post_init__(self) -> None:
         self._rest = Rest(self.monotonic, least=_LEAST_SECONDS)
@@ -94,15 +98,30 @@ class DataFeed:
         if line is None:
             return DataView(self._lines)
         if self._opened is None or self._opened.line.folder != line.folder:
-            self._opened = open_data(line)
+            self._opened, self._measures = open_data(line), None
         if measured and self._opened.measures is None and self._opened.split is not None:
-            self._opened = _measured(self._opened)
+            return self._measure(self._opened)
+        self._measures = None  # whatever is being measured still is no longer wanted
         return DataView(self._lines, self._opened)
+
+    def _measure(self, opened: Opened) -> DataView:
+        """With its measures or, as they take seconds, without them for now.
+
+        Raises:
+            LabError: it cannot be measured.
+        """
+        if self._measures is None:
+            self._measures = Later(lambda: _measures(opened))
+        if self._measures.error:
+            raise LabError(self._measures.error)
+        if self._measures.value is not None:
+            self._opened = replace(opened, measures=self._measures.value)
+        return DataView(self._lines, self._opened, measuring=self._measures.value is None)
 
     def hurry(self) -> None:
         """List at once: something was just brought in."""
         self._rest.end()
-        self._opened = None
+        self._opened = self._measures = None
 
 
 def lines() -> Iterator[DataLine]:
@@ -153,7 +172,6 @@ def open_data(line: DataLine) -> Opened:
     from lab.data.load import load
     from lab.data.split import check_leakage, split_by_time
     from lab.data.types import digest
-    from lab.errors import LabError
 
     data = load(line.folder)
     try:
@@ -163,9 +181,7 @@ def open_data(line: DataLine) -> Opened:
     return Opened(line, digest(data), data, split, tuple(check_leakage(data, split)))
 
 
-def _measured(opened: Opened) -> Opened:
-    from dataclasses import replace
-
+def _measures(opened: Opened) -> Measures:
     from lab.data.measure import measure
 
-    return replace(opened, measures=measure(opened.data, opened.split))
+    return measure(opened.data, opened.split)

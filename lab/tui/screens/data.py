@@ -93,6 +93,12 @@ class DataScreen(LabScreen["DataView"]):
     def _personas(self) -> DataPersonasTable:
         return self.query_one(DataPersonasTable)
 
+    @property
+    def _measuring(self) -> bool:
+        """Whether measures are wanted that are not there yet, and can be."""
+        opened = self._view.opened if self._view else None
+        return self._measured and opened is not None and opened.split is not None and opened.measures is None
+
     def want(self) -> Callable[[], DataView]:
         """The data sets, and the one that is open."""
         return partial(self._read, self._folder, self._measured)
@@ -160,6 +166,8 @@ class DataScreen(LabScreen["DataView"]):
         if opened is None or self._folder is None:
             return ((" data sets", "head"),)
         line: Line = ((" data sets ▸ ", "dim"), (one_line(opened.line.name), "strong"))
+        if self._measuring:
+            line += (("  measuring…", "accent"), ("  esc stops it", "dim"))
         if self._persona:
             line += ((" ▸ ", "dim"), (one_line(self._persona), "strong"), (f"  {self._part or 'all parts'}", "second"))
         return line
@@ -187,6 +195,10 @@ class DataScreen(LabScreen["DataView"]):
             self._close_forms()
         elif self._work is not None:
             self._work.stopped = True
+        elif self._measuring:
+            self._measured = False
+            self.bar.say("measuring was given up")
+            self.lab.poke()
         elif self._persona:
             self._persona = ""
         elif self._folder is not None:
@@ -199,12 +211,12 @@ class DataScreen(LabScreen["DataView"]):
         self._tell_level()
 
     def action_measure(self) -> None:
-        """Measure the data set that is open; it takes seconds."""
+        """Measure the data set that is open; it takes seconds, and esc gives it up."""
         if self._folder is None:
             self.bar.say("enter opens a data set; then it can be measured")
             return
         self._measured = True
-        self.bar.say("measuring …")
+        self._tell_level()
         self.lab.poke()
 
     def action_new_study(self) -> None:

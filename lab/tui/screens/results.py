@@ -126,8 +126,12 @@ class ResultsScreen(LabScreen["ResultsView"]):
     def turn_to(self, study: str) -> None:
         """Nothing of the study before, until this one is read."""
         self._view = None
-        self.query_one("#where", Lines).show(lambda _: [((f" reading {one_line(study)}…", "dim"),)])
+        self._say_under_way(f"reading {one_line(study)}…")
         self.query_one("#levels").display = False
+
+    def _say_under_way(self, what: str) -> None:
+        """Until it is there to be shown."""
+        self.query_one("#where", Lines).show(lambda cells: [fit_line(((f" {what}", "dim"),), cells)])
 
     def tell(self, view: ResultsView) -> None:
         """Show the level that was read."""
@@ -261,12 +265,15 @@ class ResultsScreen(LabScreen["ResultsView"]):
 
     def _agree(self, split: str) -> None:
         self._split, self._agreed = split, True
+        self._say_under_way(f"reading {split}…")
         self.lab.poke()
 
     @work(exclusive=True, group="choose")
     async def action_metric(self) -> None:
         """Choose what the methods are compared in."""
         if self.board is not None and (chosen := await pick_metric(self.app, self.board)):
+            if chosen != self._metric:
+                self._say_under_way(f"computing {one_line(chosen)}…")
             self._metric = chosen
             self.lab.poke()
 
