@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import forked
 import pytest
-
-_LAB = [sys.executable, "-c", "from lab.cli import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,8 @@ class Shell:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LAB_")}
         if cache := os.environ.get("LAB_CACHE"):
             environment["LAB_CACHE"] = cache
-        return subprocess.run(
-            [*_LAB, *arguments],
-            cwd=self.folder,
-            env=environment | {"NO_COLOR": "1", "COLUMNS": "200"} | variables,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        return forked.run(
+            arguments, self.folder, environment | {"NO_COLOR": "1", "COLUMNS": "200"} | variables, timeout
         )
 
     def ok(self, *arguments: str, **variables: str) -> str:
