@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated
 
 import typer
@@ -42,7 +42,7 @@ def results(
     print_results(row, split, json, task_type, by="lab results")
 
 
-def _check(what: str, wanted: str, known: list[str], study: StudyRow) -> None:
+def _check(what: str, wanted: str, known: Collection[str], study: StudyRow) -> None:
     if wanted not in known:
         has = f"it has {', '.join(known)}" if known else "it has none yet"
         raise LabError(f"study '{study.name}' has no {what} '{wanted}'; {has}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -145,13 +145,13 @@ def sweeps(study: int) -> dict[str, list[tuple[int, list[dict[str, Any]]]]]:
         return found
 
 
-def evaluated_splits(study: int) -> list[str]:
-    """The splits that a study evaluates, whether or not it has come to it."""
+def evaluated_splits(study: int) -> dict[str, int]:
+    """Split that a study evaluates → how many methods on it, whether or not it has come to it."""
     with reading() as session:
-        wanted = select(Job.spec).join(StudyJob, col(Job.id) == StudyJob.job)
-        specs = session.exec(wanted.where(StudyJob.study == study, Job.kind == "evaluate")).all()
-        planned = {spec["split"] for spec in specs}
-        return [split for split in ("train", "val", "test") if split in planned]
+        wanted = select(StudyJob.method, Job.spec).join(StudyJob, col(Job.id) == StudyJob.job)
+        jobs = session.exec(wanted.where(StudyJob.study == study, Job.kind == "evaluate")).all()
+        methods = Counter(split for _, split in {(method, spec["split"]) for method, spec in jobs})
+        return {split: methods[split] for split in ("train", "val", "test") if split in methods}
 
 
 def task_types(study: int, split: str) -> list[str]:

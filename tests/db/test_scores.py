@@ -29,7 +29,7 @@ def test_what_a_sweep_tried_is_told_by_method_and_seed():
 def test_the_splits_and_task_types_of_a_study():
     evaluations = [planned(split, kind="evaluate", spec={"seed": 0, "split": split}) for split in ("test", "val")]
     submit(*evaluations)
-    assert scores.evaluated_splits(1) == ["val", "test"], "planned is enough"
+    assert scores.evaluated_splits(1) == {"val": 1, "test": 1}, "planned is enough"
     assert scores.task_types(1, "test") == []
     lease = claimed()
     found = [

@@ -79,7 +79,7 @@ def test_two_devices_get_a_shard_each_of_what_is_large(data, on):
     ]
     study = get_study()
     assert {study.name} == {name for job in list_jobs() for name in job.studies}, "shards are its jobs too"
-    assert evaluated_splits(study.id) == ["test"]
+    assert list(evaluated_splits(study.id)) == ["test"]
     succeed_all()
     assert [book.job for book in books(study.id)] == [3], "only the join has a recipe for everybody"
 

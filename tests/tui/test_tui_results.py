@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 import tui_lab
+from sqlalchemy import delete
+from sqlmodel import col
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import scores
+from lab.db.engine import writing
 from lab.db.looks import looks
+from lab.db.tables import StudyJob
 from lab.settings import load_settings
 from lab.tui.feeds import board
 from lab.tui.feeds.results import ResultsFeed, ResultsView, Wanted
@@ -200,6 +204,25 @@ async def test_a_study_that_changes_while_its_test_scores_are_open_asks_again(da
         screen = await until(pilot, lambda: "looked at 2 times" in shown(pilot))
         assert "hybrid†" in screen
         assert "1 method was added or changed after that (hybrid)" in screen
+
+
+async def test_methods_that_are_evaluated_on_test_only_are_counted_beneath_val(data: Path) -> None:
+    """As in a study with a router, whose choices alone need val."""
+    study = tui_lab.run_study(data, ("base", "unified", "hybrid"))
+    _forget(int(scores.evaluations(study.id, "val")["base"].partition("/")[0]))
+    async with opened(tab="results") as pilot:
+        told = "1 more method on test only: v opens it, and each look is counted"
+        screen = await until(pilot, lambda: told in shown(pilot))
+        assert not any(line.startswith(" base") for line in screen.splitlines())
+        await pressed(pilot, "v")
+        await pilot.press("y")
+        assert told not in await until(pilot, lambda: "looked at once" in shown(pilot))
+
+
+def _forget(job: int) -> None:
+    """The study has this job no more."""
+    with writing() as session:
+        session.execute(delete(StudyJob).where(col(StudyJob.job) == job))
 
 
 async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(data: Path) -> None:

@@ -62,6 +62,7 @@ class ResultsView:
 
     wanted: Wanted  # with the split that is shown
     splits: tuple[str, ...] = ()  # that the study evaluates, those that may choose first
+    untold: int = 0  # methods that are evaluated on test only, where another split is shown
     asks: str = ""  # to be answered before test is read; nothing of it has been
     table: Results | None = None
     board: Board | None = None
@@ -74,7 +75,7 @@ class ResultsFeed:
     """Computes anew only when another evaluation has succeeded."""
 
     _of: tuple[object, ...] = ()
-    _splits: tuple[str, ...] = ()
+    _splits: dict[str, int] = field(default_factory=dict)  # → methods evaluated on it
     _boards: dict[str, Boards] = field(default_factory=dict)  # by split
     _level: tuple[object, ...] = ()
     _view: ResultsView | None = None
@@ -87,7 +88,7 @@ class ResultsFeed:
         self._start(study)
         wanted = replace(wanted, split=wanted.split if wanted.split in self._splits else next(iter(self._splits), TEST))
         if wanted.split not in self._boards and not wanted.agreed and would_count(study, wanted.split):
-            return ResultsView(wanted, self._splits, asks=_question(study))
+            return ResultsView(wanted, tuple(self._splits), asks=_question(study))
         level = (*self._of, replace(wanted, study=None, agreed=True))
         if self._view is None or level != self._level:
             self._view, self._level = self._read(study, wanted), level
@@ -98,14 +99,16 @@ class ResultsFeed:
         of = (study.id, study.n_jobs, tuple(sorted(study.counts.items())))
         if of != self._of:
             self._of, self._boards = of, {}
-            self._splits = tuple(sorted(evaluated_splits(study.id), key=["val", "train", "test"].index))
+            planned = evaluated_splits(study.id)
+            self._splits = {split: planned[split] for split in ("val", "train", TEST) if split in planned}
 
     def _read(self, study: StudyRow, wanted: Wanted) -> ResultsView:
         if wanted.split not in self._boards:
             self._boards[wanted.split] = read_boards(study, wanted.split, by=_SCREEN)
         boards = self._boards[wanted.split]
         board = boards.board(wanted.metric)
-        view = ResultsView(wanted, self._splits, table=boards.table, board=board)
+        untold = max(0, self._splits.get(TEST, 0) - self._splits.get(wanted.split, 0))
+        view = ResultsView(wanted, tuple(self._splits), untold, table=boards.table, board=board)
         if wanted.persona:
             asked = (wanted.beside, wanted.method)
             return replace(view, turns=turns_of(study, wanted.split, wanted.persona, asked))

@@ -179,7 +179,7 @@ class ResultsScreen(LabScreen["ResultsView"]):
             self.controls.tell(board.controls, board)
             below = self.query_one("#apart", Lines)
             below.display = there
-            below.show(lambda cells: [*caption(board, cells), *apart(board, cells)])
+            below.show(lambda cells: [*caption(board, view.untold, cells), *apart(board, cells)])
         self.show_method()
 
     @on(Table.Moved, "#methods")

@@ -51,10 +51,13 @@ def _label(board: Board) -> str:
     return metric.label + (" (lower is better)" if metric.higher_is_better is False else "")
 
 
-def caption(board: Board, cells: int) -> list[Line]:
-    """How to read the table, and what speaks against it."""
+def caption(board: Board, untold: int, cells: int) -> list[Line]:
+    """How to read the table, which methods are not in it, and what speaks against it."""
     told = "unified is the reference; intervals are 95% over personas; † was chosen after test was read"
     lines = wrap_spans([(told, "dim")], cells) if cells >= len(told) else []
+    if untold:
+        more = f"{untold} more method{'' if untold == 1 else 's'} on test only: v opens it, and each look is counted"
+        lines += wrap_spans([(more, "")], cells)
     if board.looks is not None and (board.looks.after_test or board.looks.others):
         lines += wrap_spans([(board.looks.says, "warn")], cells)
     if board.note:
