@@ -17,11 +17,11 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = [{methods}]
-max_new_tokens = 8
+max_new_tokens = 4
 split = [0.8, 0.1, 0.1]
 
 [training]
-epochs = 2
+epochs = 1
 max_length = 128
 
 [method.mine]
@@ -34,7 +34,7 @@ sweep = {{ learning_rate = [1e-5, 5e-3], rank = [2, 4], seed = [0, 1] }}
 [method.meta]
 share = "persona"
 parameters = "lora"
-meta = {{ how = ["reptile", "fomaml"], rounds = 3 }}
+meta = {{ how = ["reptile", "fomaml"], rounds = 2, steps = 2 }}
 
 [method.augmented-persona-context]
 share = "persona"
