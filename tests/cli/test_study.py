@@ -16,7 +16,7 @@ STUDY = """
 data = "people"
 base = "smollm2-135m"
 methods = ["base", "unified", "persona"]
-max_new_tokens = 16
+max_new_tokens = 24
 
 [training]
 epochs = 2
