@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import forked
 import psutil
 import psycopg
 import pytest
@@ -55,10 +56,7 @@ class Desk:
 
     def lab(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """A command; what it prints is kept."""
-        done = subprocess.run(
-            [sys.executable, "-c", "from lab.cli import main; main()", *arguments],
-            cwd=self.folder, env=self.environment(**settings), capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = forked.run(arguments, self.folder, self.environment(**settings), 120)
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stdout + done.stderr
         return done
