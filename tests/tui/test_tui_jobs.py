@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text, update
+from textual.pilot import Pilot
 from tui_pilot import NARROW, line_with, opened, picking, pressed, settled, shown, typed, until
 
 from lab.db import jobs, pause, queries
@@ -20,6 +21,7 @@ from lab.tui.screens.log import LogScreen
 from lab.tui.text import fit_line
 from lab.tui.widgets.filter_line import FilterLine
 from lab.tui.widgets.job_detail import curve_title
+from lab.tui.widgets.jobs_table import JobsTable
 
 pytestmark = pytest.mark.usefixtures("artifacts")
 
@@ -64,6 +66,27 @@ async def test_what_a_worker_writes_appears_by_itself(data: Path) -> None:
         jobs.beat(lease, {"progress": 0.75, "eta_seconds": 100})
         await until(pilot, lambda: "75%" in shown(pilot) and "best so far" in shown(pilot))
         assert "1m40s" in line_with(shown(pilot), "RUNNING")
+
+
+async def test_the_cursor_is_on_the_running_job_until_a_hand_is_laid_on_the_table(data: Path) -> None:
+    tui_lab.queue_study(data)
+    tui_lab.add_worker()
+    first = tui_lab.claim()
+    async with opened() as pilot:
+        await until(pilot, lambda: _selected(pilot) == first[0].job)
+        tui_lab.finish(*first)
+        second = tui_lab.claim()
+        await until(pilot, lambda: _selected(pilot) == second[0].job)
+        await pressed(pilot, "3", "2", "down", "up")
+        tui_lab.finish(*second)
+        third = tui_lab.claim()
+        await until(pilot, lambda: line_with(shown(pilot), "RUNNING").split()[0] == str(third[0].job))
+        assert _selected(pilot) == second[0].job
+
+
+def _selected(pilot: Pilot[None]) -> int | None:
+    row = pilot.app.screen.query_one(JobsTable).row
+    return row.id if row else None
 
 
 async def test_v_goes_through_the_groups_and_back_to_their_mean(data: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from textual.events import Key
+
 from lab.safe import one_line
 from lab.tui.format import age, duration, loss, ordinal, progress_bar
 from lab.tui.text import Line
@@ -40,10 +42,15 @@ FIELDS: Mapping[str, Callable[[JobRow], str]] = {
 
 
 class JobsTable(Table["JobRow"]):
-    """Jobs: those that run first, then those that wait in the order they will be taken, then the ended."""
+    """Jobs: those that run first, then those that wait in the order they will be taken, then the ended.
+
+    Until a hand is laid on the table, the cursor is on the first row, whichever job comes to run: its curve is what
+    somebody wants to see who has just started a study.
+    """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._places: Mapping[int, int] = {}
+        self._touched = False
         super().__init__(
             _columns(now),
             key=lambda job: job.id,
@@ -56,6 +63,16 @@ class JobsTable(Table["JobRow"]):
         """Show these jobs; `places` are those of jobs that are READY."""
         self._places = places
         self.fill(rows)
+        if not self._touched:
+            self.action_move(-self.cursor)
+
+    def on_key(self, event: Key) -> None:
+        """From now on the cursor stays on its job, but for keys that only lead to another tab."""
+        self._touched |= not event.key.isdecimal()
+
+    def on_mouse_down(self) -> None:
+        """As a key does."""
+        self._touched = True
 
 
 def remark(job: JobRow, place: int) -> Line:
