@@ -43,13 +43,13 @@ class DataError(LabError):
     def __init__(self, faults: tuple[Fault, ...], more: int) -> None:
         self.faults = faults
         self.more = more
-        lines = [str(fault) for fault in faults]
+        lines = [sentence(str(fault)) for fault in faults]  # a key or a file's name may hold line feeds
         if more:
             lines.append(f"and {more} more")
         super().__init__("\n".join(lines))
 
     def _told(self, text: str) -> str:
-        return "\n".join(map(sentence, text.split("\n")))
+        return text  # its lines are sentences already
 
 
 class Faults:

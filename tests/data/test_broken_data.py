@@ -311,6 +311,14 @@ def test_many_faults_in_one_line_name_it_once(tmp_path: Path) -> None:
     assert str(fault).endswith("use one of user, assistant, system, tool … and 3 more like it")
 
 
+def test_a_key_of_many_lines_makes_no_error_of_many(tmp_path: Path) -> None:
+    files = edgewise_lines()
+    routine("moon" + "\n" * 300 + "phase", "\x00")(files)
+    error = fails_with(tmp_path, files)
+    assert str(error).count("\n") < len(error.faults)
+    assert "routines[0].moon" in str(error)
+
+
 def test_sources_that_are_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LabError, match=r"no data set here; it needs personas\.jsonl and dialogues\.jsonl"):
         load(str(tmp_path))
