@@ -33,13 +33,13 @@ async def test_from_an_empty_lab_to_queued_jobs_by_what_the_screen_says() -> Non
         while pilot.app.screen.query_one("#form").row.key != "prompt-description":  # type: ignore[attr-defined]
             await pilot.press("down")
         await pilot.press("space")
-        await until(pilot, lambda: "plan 8 jobs, 0 reused" in shown(pilot))
+        await until(pilot, lambda: "plan 12 jobs, 0 reused" in shown(pilot))
 
         await pilot.press("s")
-        await until(pilot, lambda: pilot.app.current_mode == "jobs" and "is started: 8 jobs" in shown(pilot))
+        await until(pilot, lambda: pilot.app.current_mode == "jobs" and "is started: 12 jobs" in shown(pilot))
     study = get_study()
     assert study.name == "generated-3x6-smollm2-135m"
     assert study.base == "smollm2-135m"
     assert study.spec["methods"] == ["base", "unified", "persona", "prompt-description"]
-    assert len(list_jobs(study.id)) == 8
+    assert len(list_jobs(study.id)) == 12
     assert queue.waiting_messages(queue.WORK) == sum(job.state == "READY" for job in list_jobs())

@@ -73,7 +73,7 @@ async def test_without_data_it_says_what_to_do_and_does_it() -> None:
         await picking(pilot)
         await pilot.press("enter")  # the only data set is one to generate
         await replace_line(pilot, "3 × 5")
-        await until(pilot, lambda: "6 jobs, 0 reused" in shown(pilot))
+        await until(pilot, lambda: "9 jobs, 0 reused" in shown(pilot))
         assert said(pilot)["data"] == "generated-3x5"
         assert "3 personas, 15 dialogues" in shown(pilot)
 

@@ -192,7 +192,8 @@ def fresh_study() -> str:
     data = {"data": found.sources[0].name} if found.sources else {}
     base = found.bases[0][0]
     name = numbered(study_name(data["data"], base) if data else "study", found.taken)
-    return text_of({"name": name} | data | {"base": base, "methods": ["base", "unified", "persona"]})
+    content = {"base": base, "methods": ["base", "unified", "persona"], "evaluate": ["val", "test"]}
+    return text_of({"name": name} | data | content)
 
 
 def clone_of_study(study: str) -> str:
