@@ -143,10 +143,11 @@ class Reply:
 
 _NAMES = tuple(name for name in JobRow.__dataclass_fields__ if name not in ("waits_for", "studies", "part", "split"))
 # Columns, not rows of the mapper: of ten thousand jobs these are made in half the time.
-_COLUMNS = (*(getattr(Job, name) for name in _NAMES), Job.spec)
+JOB_COLUMNS = (*(getattr(Job, name) for name in _NAMES), Job.spec)
 
 
-def _row(columns: Sequence[Any], waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
+def job_row(columns: Sequence[Any], waits_for: Iterable[int], studies: Iterable[str]) -> JobRow:
+    """The row of a job whose `JOB_COLUMNS` these are."""
     fields = dict(zip(_NAMES, columns, strict=False))
     spec = columns[-1]
     return JobRow(
@@ -168,24 +169,27 @@ def split_of(spec: dict[str, Any]) -> str:
     return split if isinstance(split, str) else ""
 
 
-def _studies_of(session: Session, job: int | None = None) -> dict[int, list[str]]:
-    """Job → the studies it belongs to; of one job if named."""
+def studies_of(session: Session, jobs: Sequence[int] | None = None) -> dict[int, list[str]]:
+    """Job → the studies it belongs to; of these jobs if they are named."""
     wanted = select(StudyJob.job, Study.name).join(Study, col(Study.id) == StudyJob.study).distinct()
     found: dict[int, list[str]] = {}
-    for one, name in session.exec((wanted if job is None else wanted.where(StudyJob.job == job)).order_by(Study.name)):
+    for one, name in session.exec(
+        (wanted if jobs is None else wanted.where(col(StudyJob.job).in_(jobs))).order_by(Study.name)
+    ):
         found.setdefault(one, []).append(name)
     return found
 
 
-def _waits_for(session: Session, jobs: Sequence[int]) -> dict[int, list[int]]:
+def parents_of(session: Session, job: int | None = None) -> dict[int, list[int]]:
+    """Job → its parents that have not succeeded; of one job if named."""
     pending = (
         select(JobParent.child, JobParent.parent)
         .join(Job, col(Job.id) == JobParent.parent)
         .where(Job.state != State.SUCCEEDED)
         .order_by(col(JobParent.parent))
     )
-    if len(jobs) == 1:
-        pending = pending.where(JobParent.child == jobs[0])
+    if job is not None:
+        pending = pending.where(JobParent.child == job)
     found: dict[int, list[int]] = {}
     for child, parent in session.exec(pending):
         found.setdefault(child, []).append(parent)
@@ -195,13 +199,13 @@ def _waits_for(session: Session, jobs: Sequence[int]) -> dict[int, list[int]]:
 def list_jobs(study: int | None = None, *, limit: int | None = None) -> list[JobRow]:
     """The jobs, newest first, without chat answers; of one study if named."""
     with reading() as session:
-        wanted = columns_of(*_COLUMNS).where(col(Job.kind) != "chat").order_by(col(Job.id).desc())
+        wanted = columns_of(*JOB_COLUMNS).where(col(Job.kind) != "chat").order_by(col(Job.id).desc())
         if study is not None:
             wanted = wanted.where(col(Job.id).in_(select(StudyJob.job).where(StudyJob.study == study)))
         jobs = session.execute(wanted.limit(limit) if limit else wanted).all()
-        waiting = _waits_for(session, [])
-        studies = _studies_of(session)
-        return [_row(job, waiting.get(job[0], ()), studies.get(job[0], ())) for job in jobs]
+        waiting = parents_of(session)
+        studies = studies_of(session)
+        return [job_row(job, waiting.get(job[0], ()), studies.get(job[0], ())) for job in jobs]
 
 
 def get_job(job_id: int) -> JobDetail:
@@ -217,10 +221,10 @@ def get_job(job_id: int) -> JobDetail:
         parents = session.exec(select(JobParent.parent).where(JobParent.child == job_id)).all()
         children = session.exec(select(JobParent.child).where(JobParent.parent == job_id)).all()
         return JobDetail(
-            _row(
-                [getattr(job, column.key) for column in _COLUMNS],
-                _waits_for(session, [job_id]).get(job_id, ()),
-                _studies_of(session, job_id).get(job_id, ()),
+            job_row(
+                [getattr(job, column.key) for column in JOB_COLUMNS],
+                parents_of(session, job_id).get(job_id, ()),
+                studies_of(session, [job_id]).get(job_id, ()),
             ),
             job.spec,
             job.key,

@@ -22,8 +22,10 @@ from lab.db import jobs
 from lab.db.engine import connected, reading
 from lab.db.graph import settle
 from lab.db.invariants import MOVES, SECOND_CHANCES, check_invariants
+from lab.db.job_table import JobTable
 from lab.db.jobs import Outcome
 from lab.db.leases import Lease
+from lab.db.queries import list_jobs
 from lab.db.tables import BROKEN, TERMINAL, Job, RunMetric, Score, State
 
 # Job → its parents: a chain, a diamond, a lonely one, and one below both.
@@ -66,6 +68,7 @@ class Lives(RuleBasedStateMachine):
         self.leases: list[Lease] = []
         self.seen: dict[int, Job] = {}
         self.second_chance = False
+        self.table = JobTable()
         self.submit(set(GRAPH), 0, "x")
 
     @rule(deed=DEEDS)
@@ -180,6 +183,10 @@ class Lives(RuleBasedStateMachine):
             jobs.retry_is_due(job.id or 0, job.attempt)
 
     # ------------------------------------------------------------ what must hold
+
+    @invariant()
+    def who_reads_only_what_moved_has_read_all(self) -> None:
+        assert self.table.read() == list_jobs()
 
     @invariant()
     def invariants_hold_and_moves_are_legal(self) -> None:

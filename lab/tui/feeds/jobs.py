@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lab.db import queries
+from lab.db.job_table import JobTable
 from lab.db.queries import JobRow
 from lab.db.tables import WAITING
 from lab.settings import load_settings
@@ -33,6 +34,7 @@ class JobsFeed:
         self._monotonic = monotonic
         self._table_rest = Rest(monotonic)
         self._job = JobFeed(monotonic, chart_seconds)
+        self._table = JobTable()
         self._jobs: list[JobRow] = []
         self._by_id: dict[int, JobRow] = {}
         self._places: dict[int, int] = {}
@@ -61,8 +63,7 @@ class JobsFeed:
         if not self._table_rest.over:
             return
         with self._table_rest.after():
-            # A row that is as it was stays the same object: whoever has looked at it need not look again.
-            jobs = [row if (row := self._by_id.get(new.id)) == new else new for new in queries.list_jobs()]
+            jobs = self._table.read()  # a row that is as it was is the same object: nobody need look at it again
             if len(jobs) != len(self._jobs) or any(self._by_id.get(row.id) is not row for row in jobs):
                 self._jobs, self._by_id = in_order(jobs), {row.id: row for row in jobs}
                 self._places = queue_places(jobs)

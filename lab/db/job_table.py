@@ -1,0 +1,76 @@
+"""The table of jobs, read again and again by a screen: only what has moved since the last time is made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import String, func, type_coerce
+from sqlalchemy import select as columns_of
+from sqlmodel import Session, col
+
+from lab.db.engine import reading
+from lab.db.queries import JOB_COLUMNS, JobRow, job_row, parents_of, studies_of
+from lab.db.tables import Job, State, StudyJob
+
+_RESTLESS = (State.RUNNING, State.RETRY_WAIT)  # change without moving: progress, losses, notes
+_FEW = 500  # ids in one question
+
+
+class JobTable:
+    """Every job but chat answers, newest first. A row that is as it was stays the same object.
+
+    A job that stands still is known by its state, attempt and priority, and by the studies that it serves: of ten
+    thousand, these few numbers are read, and rows only of those that run or have moved.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, JobRow] = {}
+        self._links: tuple[int, ...] = ()
+
+    def read(self) -> list[JobRow]:
+        """The rows as they are now."""
+        with reading() as session:
+            links = _links(session)
+            known = self._rows if links == self._links else {}
+            marks = _marks(session)
+            moved = [job for job, *mark in marks if (row := known.get(job)) is None or _moved(row, mark)]
+            new = {row.id: row for row in _rows(session, moved)}
+            waiting = parents_of(session)
+        found = {}
+        for job, *_ in marks:
+            if (row := new.get(job) or known.get(job)) is not None:  # else it went in between
+                parents = tuple(waiting.get(job, ()))
+                row = row if row.waits_for == parents else replace(row, waits_for=parents)
+                found[job] = before if (before := self._rows.get(job)) == row else row
+        self._rows, self._links = found, links
+        return list(found.values())
+
+
+def _links(session: Session) -> tuple[int, ...]:
+    """What differs when a study came, went, or has other jobs than it had: their number and sums."""
+    study, job = col(StudyJob.study), col(StudyJob.job)
+    sums = (func.coalesce(func.sum(term), 0) for term in (study, job, study * job))
+    return tuple(session.execute(columns_of(func.count(study), *sums)).one())
+
+
+def _marks(session: Session) -> list[tuple[int, str, int, int]]:
+    wanted = columns_of(col(Job.id), type_coerce(col(Job.state), String), col(Job.attempt), col(Job.priority))
+    return [
+        (job, state, attempt, priority)
+        for job, state, attempt, priority in session.execute(
+            wanted.where(col(Job.kind) != "chat").order_by(col(Job.id).desc())
+        )
+    ]
+
+
+def _moved(row: JobRow, mark: list[object]) -> bool:
+    return row.state in _RESTLESS or mark != [row.state, row.attempt, row.priority]
+
+
+def _rows(session: Session, jobs: list[int]) -> Iterable[JobRow]:
+    wanted = columns_of(*JOB_COLUMNS).where(col(Job.kind) != "chat")
+    if len(jobs) <= _FEW:
+        wanted = wanted.where(col(Job.id).in_(jobs))
+    studies = studies_of(session, jobs if len(jobs) <= _FEW else None)
+    return [job_row(job, (), studies.get(job[0], ())) for job in session.execute(wanted)]
