@@ -17,6 +17,8 @@ from lab.tui.feeds.rest import Rest
 from lab.tui.feeds.status import Status
 from lab.tui.feeds.why import Hands, Queue, why
 
+_TABLE_SECONDS = 0.5  # between two readings of the table, be they ever so quick: keys go first
+
 
 @dataclass(frozen=True, slots=True)
 class JobsView:
@@ -32,7 +34,7 @@ class JobsFeed:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, chart_seconds: float = 1.0) -> None:
         self._monotonic = monotonic
-        self._table_rest = Rest(monotonic)
+        self._table_rest = Rest(monotonic, least=_TABLE_SECONDS)
         self._job = JobFeed(monotonic, chart_seconds)
         self._table = JobTable()
         self._jobs: list[JobRow] = []
