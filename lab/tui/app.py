@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 
 from lab.errors import LabError
 from lab.tui.clipboard import osc52
+from lab.tui.garbage import Garbage
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.help import HelpScreen
 from lab.tui.tabs import TABS, screens
@@ -63,6 +65,7 @@ class LabApp(App[None]):
         self.study: str | None = None  # None: there was none yet; the first that is there stays until another is chosen
         self.status: Status | None = None
         self.chart_seconds = _SLOW_CHART_SECONDS if low_bandwidth else _CHART_SECONDS  # how often a curve is read
+        self.garbage = Garbage()
         self.ticks = 0  # how often a tab has been read for and shown
         self._newest = ""  # study, when the user was last told
         self._wake = asyncio.Event()
@@ -79,6 +82,12 @@ class LabApp(App[None]):
         """Start the tick; the first paint does not wait for it."""
         self.call_after_refresh(self.tick)
 
+    async def on_event(self, event: Event) -> None:
+        """Every key and every move of the mouse comes through here."""
+        if isinstance(event, InputEvent):
+            self.garbage.typed()
+        await super().on_event(event)
+
     # ------------------------------------------------------------ the tick
 
     @work
@@ -88,6 +97,7 @@ class LabApp(App[None]):
         while self.is_running:
             poked = self._wake.is_set()
             self._wake.clear()
+            self.garbage.collect()
             screen = self.screen
             if isinstance(screen, LabScreen) and screen.in_sight:
                 if screen not in self._reading:

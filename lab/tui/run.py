@@ -26,4 +26,5 @@ def run(low_bandwidth: bool = False, no_mouse: bool = False, prepare: Callable[[
     sys.setswitchinterval(_SWITCH_SECONDS)
     keys = keymap(load_settings().keys)
     app = LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys, prepare=prepare)
+    app.garbage.wait_for_quiet()
     app.run(mouse=not no_mouse)
