@@ -35,6 +35,7 @@ class Terminal:
         os.close(slave)
         self.process = psutil.Process(self._process.pid)
         self.bytes = 0  # written by the program so far
+        self._latest = self.began  # when the last of them came
 
     def press(self, keys: bytes) -> float:
         """Type; the moment it was done."""
@@ -43,18 +44,25 @@ class Terminal:
 
     def read(self, seconds: float) -> bool:
         """Paint what the program writes within so many seconds, once; whether it wrote anything."""
-        readable, _, _ = select.select([self._master], [], [], max(seconds, 0.0))
-        if not readable:
-            return False
-        try:
-            content = os.read(self._master, _READ)
-        except OSError:  # it has ended
+        content = self._arrived(seconds)
+        if not content:
             return False
         self.bytes += len(content)
         if _MODE_QUERY in content:
             os.write(self._master, _MODE_ANSWER)
         self._stream.feed(content)
         return True
+
+    def _arrived(self, seconds: float) -> bytes:
+        """All that is there by then; painting it, slow as it is here, keeps none of it waiting."""
+        content = b""
+        while len(content) < _READ and select.select([self._master], [], [], 0.0 if content else max(seconds, 0.0))[0]:
+            try:
+                content += os.read(self._master, _READ)
+            except OSError:  # it has ended
+                break
+            self._latest = time.monotonic()
+        return content
 
     def watch(self, seconds: float) -> int:
         """Paint for so long; the number of bytes it took."""
@@ -70,9 +78,8 @@ class Terminal:
             left = end - time.monotonic()
             if left <= 0 or not (self.read(left) or self._process.poll() is None):
                 return None
-            arrived = time.monotonic()
             if seen():
-                return arrived
+                return self._latest
         return time.monotonic()
 
     def text(self) -> str:
