@@ -32,6 +32,7 @@ class Watch:
         self.on = False
         self.allowed: tuple[str, ...] = ()  # folders that may be written to
         self.seen: list[str] = []
+        sys.dont_write_bytecode = True  # of what is imported while it is on
         sys.addaudithook(self._hear)  # for good: Python takes none away
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:

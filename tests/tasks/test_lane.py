@@ -54,7 +54,8 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 
 def executors() -> list[psutil.Process]:
     """This process's executors that are not yet buried."""
-    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if any("executor" in part for part in child.cmdline())]
 
 
 def test_a_lane_works_until_nothing_is_ready_and_rings_for_what_it_freed(lane: Lane, rung):
