@@ -44,7 +44,6 @@ def test_a_worker_whose_counter_stands_still_for_a_lease_is_silent_and_alive_aga
     clock.now += 2
     assert (feed.read(None).workers, feed.read(None).silent) == (0, 1)
     _beat()
-    clock.now += 1
     assert (feed.read(None).workers, feed.read(None).silent) == (1, 0)
 
 

@@ -17,7 +17,7 @@ from lab.tui.feeds.rest import Rest
 from lab.tui.feeds.status import Status
 from lab.tui.feeds.why import Hands, Queue, why
 
-_TABLE_SECONDS = 0.5  # between two readings of the table, be they ever so quick: keys go first
+_TABLE_SHARE = 10  # of a reading of the table, to rest after it: of ten thousand jobs it takes from the keys' time
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class JobsFeed:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, chart_seconds: float = 1.0) -> None:
         self._monotonic = monotonic
-        self._table_rest = Rest(monotonic, least=_TABLE_SECONDS)
+        self._table_rest = Rest(monotonic, share=_TABLE_SHARE)
         self._job = JobFeed(monotonic, chart_seconds)
         self._table = JobTable()
         self._jobs: list[JobRow] = []

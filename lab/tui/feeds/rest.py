@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_SHARE = 4  # a rest is so many times as long as the reading before it
+_SHARE = 4
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Rest:
 
     monotonic: Callable[[], float] = time.monotonic
     least: float = 0.0  # seconds
+    share: float = _SHARE  # it is so many times as long as the reading before it
     _until: float = 0.0
 
     @property
@@ -33,4 +34,4 @@ class Rest:
         started = self.monotonic()
         yield
         took = self.monotonic() - started
-        self._until = started + took + max(took * _SHARE, self.least)
+        self._until = started + took + max(took * self.share, self.least)

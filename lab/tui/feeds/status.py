@@ -15,8 +15,6 @@ from lab.settings import load_settings
 from lab.tui.feeds.rest import Rest
 from lab.tui.format import tables
 
-_SECONDS = 0.5  # between two readings, be they ever so quick: keys go first
-
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -37,7 +35,7 @@ class StatusFeed:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._rest = Rest(monotonic, least=_SECONDS)
+        self._rest = Rest(monotonic)
         self._beats: dict[str, tuple[int, float]] = {}
         self._of: str | None = None
         self._status = Status()
