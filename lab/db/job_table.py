@@ -10,7 +10,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, col
 
 from lab.db.engine import reading
-from lab.db.queries import JOB_COLUMNS, JobRow, job_row, parents_of, studies_of
+from lab.db.queries import JOB_COLUMNS, JobRow, job_row, pending_parents, studies_of
 from lab.db.tables import Job, State, StudyJob
 
 _RESTLESS = (State.RUNNING, State.RETRY_WAIT)  # change without moving: progress, losses, notes
@@ -26,32 +26,36 @@ class JobTable:
 
     def __init__(self) -> None:
         self._rows: dict[int, JobRow] = {}
-        self._links: tuple[int, ...] = ()
+        self._list: list[JobRow] = []
+        self._links: list[tuple[int, str]] = []
 
     def read(self) -> list[JobRow]:
-        """The rows as they are now."""
+        """The rows as they are now: the list of the last time if no row has changed."""
         with reading() as session:
             links = _links(session)
             known = self._rows if links == self._links else {}
             marks = _marks(session)
             moved = [job for job, *mark in marks if (row := known.get(job)) is None or _moved(row, mark)]
             new = {row.id: row for row in _rows(session, moved)}
-            waiting = parents_of(session)
+            waiting = pending_parents(session)
         found = {}
         for job, *_ in marks:
             if (row := new.get(job) or known.get(job)) is not None:  # else it went in between
                 parents = tuple(waiting.get(job, ()))
                 row = row if row.waits_for == parents else replace(row, waits_for=parents)
                 found[job] = before if (before := self._rows.get(job)) == row else row
+        # Newest first in either: as many rows, each the object that it was, stand in the same order.
+        if len(found) != len(self._rows) or any(self._rows.get(job) is not row for job, row in found.items()):
+            self._list = list(found.values())
         self._rows, self._links = found, links
-        return list(found.values())
+        return self._list
 
 
-def _links(session: Session) -> tuple[int, ...]:
-    """What differs when a study came, went, or has other jobs than it had: their number and sums."""
-    study, job = col(StudyJob.study), col(StudyJob.job)
-    sums = (func.coalesce(func.sum(term), 0) for term in (study, job, study * job))
-    return tuple(session.execute(columns_of(func.count(study), *sums)).one())
+def _links(session: Session) -> list[tuple[int, str]]:
+    """Every study and its jobs, as one text: rows that others replaced are of another text, whatever their number."""
+    study, jobs = col(StudyJob.study), func.aggregate_strings(func.cast(col(StudyJob.job), String), ",")
+    found = session.execute(columns_of(study, jobs).group_by(study).order_by(study))
+    return [(of, text) for of, text in found]
 
 
 def _marks(session: Session) -> list[tuple[int, str, int, int]]:

@@ -171,16 +171,16 @@ def split_of(spec: dict[str, Any]) -> str:
 
 def studies_of(session: Session, jobs: Sequence[int] | None = None) -> dict[int, list[str]]:
     """Job → the studies it belongs to; of these jobs if they are named."""
-    wanted = select(StudyJob.job, Study.name).join(Study, col(Study.id) == StudyJob.study).distinct()
+    wanted = select(StudyJob.job, Study.name).join(Study, col(Study.id) == StudyJob.study)
+    if jobs is not None:
+        wanted = wanted.where(col(StudyJob.job).in_(jobs))
     found: dict[int, list[str]] = {}
-    for one, name in session.exec(
-        (wanted if jobs is None else wanted.where(col(StudyJob.job).in_(jobs))).order_by(Study.name)
-    ):
+    for one, name in session.exec(wanted.distinct().order_by(Study.name)):
         found.setdefault(one, []).append(name)
     return found
 
 
-def parents_of(session: Session, job: int | None = None) -> dict[int, list[int]]:
+def pending_parents(session: Session, job: int | None = None) -> dict[int, list[int]]:
     """Job → its parents that have not succeeded; of one job if named."""
     pending = (
         select(JobParent.child, JobParent.parent)
@@ -203,7 +203,7 @@ def list_jobs(study: int | None = None, *, limit: int | None = None) -> list[Job
         if study is not None:
             wanted = wanted.where(col(Job.id).in_(select(StudyJob.job).where(StudyJob.study == study)))
         jobs = session.execute(wanted.limit(limit) if limit else wanted).all()
-        waiting = parents_of(session)
+        waiting = pending_parents(session)
         studies = studies_of(session)
         return [job_row(job, waiting.get(job[0], ()), studies.get(job[0], ())) for job in jobs]
 
@@ -223,7 +223,7 @@ def get_job(job_id: int) -> JobDetail:
         return JobDetail(
             job_row(
                 [getattr(job, column.key) for column in JOB_COLUMNS],
-                parents_of(session, job_id).get(job_id, ()),
+                pending_parents(session, job_id).get(job_id, ()),
                 studies_of(session, [job_id]).get(job_id, ()),
             ),
             job.spec,

@@ -8,6 +8,7 @@ import pytest
 from planned import claimed, planned, submit, succeed
 
 from lab.db import jobs, queries, scores
+from lab.db.job_table import JobTable
 from lab.db.jobs import Outcome
 from lab.db.studies import add_chat
 from lab.db.tables import RunMetric, Score
@@ -100,3 +101,25 @@ def test_a_chat_answer_is_read_while_it_grows():
     jobs.reply(lease, "Setting", {"digest": "abc"})
     reply = queries.get_reply(answer)
     assert (reply.state, reply.text, reply.info) == ("RUNNING", "Setting", {"digest": "abc"})
+
+
+def test_a_table_where_nothing_moved_is_the_list_that_was_read_before():
+    one, _ = submit(planned("a"), planned("b"))
+    table = JobTable()
+    before = table.read()
+    assert table.read() is before
+    jobs.cancel(one)
+    after = table.read()
+    assert after is not before
+    assert after == queries.list_jobs()
+    assert table.read() is after
+
+
+def test_a_study_that_takes_as_many_other_jobs_instead_is_seen():
+    a, b, c, d = submit(planned("a"), planned("b"), planned("c"), planned("d"), study="one")
+    assert a + d == b + c
+    submit(planned("a"), planned("d"), study="two")
+    table = JobTable()
+    table.read()
+    submit(planned("b"), planned("c"), study="two")
+    assert {row.id for row in table.read() if "two" in row.studies} == {b, c}

@@ -37,7 +37,8 @@ class JobsFeed:
         self._table_rest = Rest(monotonic, share=_TABLE_SHARE)
         self._job = JobFeed(monotonic, chart_seconds)
         self._table = JobTable()
-        self._jobs: list[JobRow] = []
+        self._read: list[JobRow] = []  # as the table gave it
+        self._jobs: list[JobRow] = []  # in the order of the queue
         self._by_id: dict[int, JobRow] = {}
         self._places: dict[int, int] = {}
         self._failed: dict[tuple[int, int], float] = {}  # (job, attempt) in RETRY_WAIT → when we first saw it
@@ -65,8 +66,9 @@ class JobsFeed:
         if not self._table_rest.over:
             return
         with self._table_rest.after():
-            jobs = self._table.read()  # a row that is as it was is the same object: nobody need look at it again
-            if len(jobs) != len(self._jobs) or any(self._by_id.get(row.id) is not row for row in jobs):
+            jobs = self._table.read()
+            if jobs is not self._read:
+                self._read = jobs
                 self._jobs, self._by_id = in_order(jobs), {row.id: row for row in jobs}
                 self._places = queue_places(jobs)
                 now = self._monotonic()
