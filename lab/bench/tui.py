@@ -203,10 +203,10 @@ def _moved(terminal: Terminal, key: bytes) -> float:
 
 
 def _cursor(terminal: Terminal) -> tuple[str, ...]:
-    """The row under the cursor, and how high it is."""
+    """The row under the cursor, and how high it is: the first that is not as the most are."""
     grounds = terminal.grounds(1)[2:-1]
-    rarest = min(set(grounds), key=grounds.count)
-    height = grounds.index(rarest)
+    commonest = max(set(grounds), key=grounds.count)
+    height = next(height for height, ground in enumerate(grounds) if ground != commonest)
     return str(height), terminal.screen.display[height + 2][:40]
 
 

@@ -16,7 +16,7 @@ import typer
 from lab.cli.output import console, first_of, print_json
 from lab.data.store import NAME
 from lab.db.migrate import migrate
-from lab.db.queries import MethodBook, StudyRow, books, get_study, list_studies, manifest_of
+from lab.db.queries import MethodBook, StudyRow, books, get_study, manifest_of, study_names
 from lab.errors import LabError
 from lab.methods.recipe import Recipe, read_book
 from lab.safe import safe
@@ -59,7 +59,7 @@ def export(
 
 
 def _study(name: str) -> StudyRow:
-    known = [study.name for study in list_studies()]
+    known = study_names()
     if name not in known:
         raise LabError(f"there is no study '{name}'; {_hint(name, known, 'there are')}")
     return get_study(name)

@@ -304,6 +304,12 @@ def list_studies() -> list[StudyRow]:
         return [_study_row(session, study, counts.get(study.id or 0, {})) for study in studies]
 
 
+def study_names() -> list[str]:
+    """The names of all studies, newest first."""
+    with reading() as session:
+        return list(session.exec(select(Study.name).order_by(col(Study.id).desc())).all())
+
+
 def get_study(name: str | None = None) -> StudyRow:
     """A study by name, or the newest.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from textual.screen import Screen
 
 from lab.errors import LabError
 from lab.tui.clipboard import osc52
+from lab.tui.feeds.shared import SharedFeeds
 from lab.tui.garbage import Garbage
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.help import HelpScreen
@@ -27,7 +27,7 @@ from lab.tui.themes import THEMES
 from lab.tui.widgets.header import Header
 
 if TYPE_CHECKING:
-    from lab.tui.feeds.status import Status, StatusFeed
+    from lab.tui.feeds.status import Status
 
 _TICK_SECONDS = 0.25
 _SLOW_TICK_SECONDS = 1.0
@@ -59,19 +59,17 @@ class LabApp(App[None]):
     ) -> None:
         super().__init__()
         self.now = now
-        self._prepare = prepare  # called in a thread before anything is read, again and again until it succeeds
-        self._preparing = threading.Lock()
         self.low_bandwidth = low_bandwidth
         self.study: str | None = None  # None: there was none yet; the first that is there stays until another is chosen
         self.status: Status | None = None
         self.chart_seconds = _SLOW_CHART_SECONDS if low_bandwidth else _CHART_SECONDS  # how often a curve is read
+        self.feeds = SharedFeeds(prepare, self.chart_seconds)
         self.garbage = Garbage()
         self.ticks = 0  # how often a tab has been read for and shown
         self._newest = ""  # study, when the user was last told
         self._wake = asyncio.Event()
         self._reading: set[LabScreen[object]] = set()
         self._again: set[LabScreen[object]] = set()  # poked while they were read for
-        self._feed: StatusFeed | None = None
         for known in THEMES:
             self.register_theme(known)
         self.theme = theme
@@ -109,14 +107,14 @@ class LabApp(App[None]):
                 await asyncio.wait_for(self._wake.wait(), seconds)
 
     def poke(self) -> None:
-        """Something changed what is wanted: read now."""
-        self._wake.set()
+        """Something changed what is wanted: read, as soon as what it did to the screen is painted."""
+        self.screen.call_after_refresh(self._wake.set)
 
     @work
     async def read_for(self, screen: LabScreen[object]) -> None:
         """Read what a tab wants and show it there; a slow tab keeps no other waiting."""
         try:
-            status = await asyncio.to_thread(self._read_status, self.study)
+            status = await asyncio.to_thread(self.feeds.status, self.study)
             if screen.in_sight:
                 self._settle_study(status, screen)
                 self.status = status
@@ -141,15 +139,6 @@ class LabApp(App[None]):
         if self._newest and status.newest != self._newest and status.newest != self.study:
             screen.bar.say(f"a new study was added: {status.newest}; s shows it")
         self._newest = status.newest
-
-    def _read_status(self, study: str | None) -> Status:
-        with self._preparing:
-            if self._feed is None:
-                from lab.tui.feeds.status import StatusFeed
-
-                self._prepare()
-                self._feed = StatusFeed()
-        return self._feed.read(study)
 
     # ------------------------------------------------------------ actions
 
@@ -180,6 +169,10 @@ class LabApp(App[None]):
         from lab.tui.screens.theme_choice import choose_theme
 
         self.run_worker(choose_theme(self))
+
+    def delay_update(self, delay: float = 0.001) -> None:
+        """Textual hides for 50 ms how another mode comes about: as long as a key may wait. These come at once."""
+        super().delay_update(delay)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Into the clipboard of whoever sits at the terminal, also through tmux and GNU screen."""

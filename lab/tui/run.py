@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from textual.drivers.linux_driver import LinuxDriver
+
 from lab.settings import load_settings
 from lab.tui import themes
 from lab.tui.app import LabApp
+from lab.tui.driver import PromptDriver
 from lab.tui.keys import keymap
 
 _SWITCH_SECONDS = 0.0005
@@ -26,5 +29,7 @@ def run(low_bandwidth: bool = False, no_mouse: bool = False, prepare: Callable[[
     sys.setswitchinterval(_SWITCH_SECONDS)
     keys = keymap(load_settings().keys)
     app = LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys, prepare=prepare)
+    if app.driver_class is LinuxDriver:  # not in a browser
+        app.driver_class = PromptDriver
     app.garbage.wait_for_quiet()
     app.run(mouse=not no_mouse)

@@ -35,7 +35,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: F
 
 def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_home, ships: Fleet):
     first = ships.start()
-    ids = submit(drill("long", steps=20, pause=0.05, checkpoint_every=1000))
+    ids = submit(drill("long", steps=60, pause=0.05, checkpoint_every=1000))
     eventually(at_step(ids[0], 4))
     first.send_signal(signal.SIGTERM)
     assert first.wait(10) == 0
@@ -44,7 +44,7 @@ def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_ho
     assert local_workers() == list_workers() == []
     ships.start()
     wait_for(ids)
-    assert [step for _, step in diary(ids[0])] == list(range(1, 21)), "no step was lost, none done twice"
+    assert [step for _, step in diary(ids[0])] == list(range(1, 61)), "no step was lost, none done twice"
 
 
 def test_a_frozen_worker_loses_its_job_and_cannot_touch_it_when_it_wakes(lab_home, ships: Fleet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,10 +31,14 @@ class JobsView:
 
 
 class JobsFeed:
-    """Reads what is new since the last time: the table after a rest, the selected job as it goes on."""
+    """Reads what is new since the last time: the table after a rest, the selected job as it goes on.
+
+    Screens share it, so that the page of a job need not read ten thousand others first; one reads at a time.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, chart_seconds: float = 1.0) -> None:
         self._monotonic = monotonic
+        self._reading = threading.Lock()
         self._table_rest = Rest(monotonic, share=_TABLE_SHARE)
         self._job = JobFeed(monotonic, chart_seconds)
         self._table = JobTable()
@@ -45,9 +50,10 @@ class JobsFeed:
 
     def read(self, job: int | None, group: str = "", status: Status | None = None) -> JobsView:
         """The present view; `status` is how the lab is, for why the selected job waits."""
-        self._read_jobs()
-        row = self._by_id.get(job or 0)
-        return JobsView(self._jobs, self._read_job(row, group, status) if row else None, self._places)
+        with self._reading:
+            self._read_jobs()
+            row = self._by_id.get(job or 0)
+            return JobsView(self._jobs, self._read_job(row, group, status) if row else None, self._places)
 
     def page(self, job: int, group: str, status: Status | None) -> JobView:
         """One job alone.

@@ -49,14 +49,14 @@ class StatusFeed:
         return self._status
 
     def _read(self, study_name: str | None) -> Status:
-        studies = {study.name: study for study in queries.list_studies()}
-        newest = next(iter(studies.values()), None)
+        names = queries.study_names()
+        name = study_name if study_name in names else next(iter(names), None)
         workers = queries.list_workers()
         silence = {worker.id: self._silence(worker) for worker in workers}
         alive = [worker for worker in workers if silence[worker.id] < load_settings().lease_seconds]
         return Status(
-            study=studies.get(study_name or "", newest),
-            newest=newest.name if newest else "",
+            study=queries.get_study(name) if name else None,
+            newest=next(iter(names), ""),
             workers=len(alive),
             silent=len(workers) - len(alive),
             queue=queries.queue_length("work"),

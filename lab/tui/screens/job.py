@@ -19,11 +19,10 @@ from lab.tui.widgets.log import Log
 
 if TYPE_CHECKING:
     from lab.tui.feeds.job import JobView
-    from lab.tui.feeds.jobs import JobsFeed
 
 
 class JobScreen(CurveScreen["JobView"]):
-    """The page of one job."""
+    """The page of one job; a `view` that is there already is shown at once."""
 
     TAB = "jobs"
     CSS_PATH = "job.tcss"
@@ -35,11 +34,11 @@ class JobScreen(CurveScreen["JobView"]):
         Binding("V", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
     ]
 
-    def __init__(self, job: int, group: str) -> None:
+    def __init__(self, job: int, group: str, view: JobView | None = None) -> None:
         super().__init__()
         self._job = job
         self.group = group
-        self._feed: JobsFeed | None = None
+        self._first = view
 
     def body(self) -> ComposeResult:
         """What the job is, then its curve beside its log."""
@@ -50,6 +49,9 @@ class JobScreen(CurveScreen["JobView"]):
     def on_mount(self) -> None:
         """Keys scroll the log."""
         self.query_one(Log).focus()
+        if self._first is not None and self.lab.status is not None:
+            self.tell_status(self.lab.status)
+            self.tell(self._first)
 
     @property
     def shown_job(self) -> int:
@@ -61,11 +63,7 @@ class JobScreen(CurveScreen["JobView"]):
         return partial(self._read, self._job, self.group)
 
     def _read(self, job: int, group: str) -> JobView:
-        from lab.tui.feeds.jobs import JobsFeed
-
-        if self._feed is None:
-            self._feed = JobsFeed(chart_seconds=self.lab.chart_seconds)
-        return self._feed.page(job, group, self.lab.status)
+        return self.lab.feeds.jobs.page(job, group, self.lab.status)
 
     def tell(self, view: JobView) -> None:
         """Show what was read."""
@@ -74,7 +72,8 @@ class JobScreen(CurveScreen["JobView"]):
         title = f" {job.id} {job.kind} {one_line(job.title)}  {job.state}  "
         self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         panel = self.query_one("#about", Lines)
-        panel.styles.height = len(about(detail, panel.cells, view.why))
+        room = panel.cells or self.app.size.width - 3  # before the first layout: all but padding and scroll bar
+        panel.styles.height = len(about(detail, room, view.why))
         panel.show(lambda cells: about(detail, cells, view.why))
         self.query_one(JobDetailPane).tell(view)
 

@@ -26,7 +26,7 @@ from lab.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from lab.db.queries import JobRow
-    from lab.tui.feeds.jobs import JobsFeed, JobsView
+    from lab.tui.feeds.jobs import JobsView
 
 
 class JobsScreen(JobActs["JobsView"]):
@@ -49,7 +49,6 @@ class JobsScreen(JobActs["JobsView"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._feed: JobsFeed | None = None
         self._view: JobsView | None = None
         self._narrowing: Narrowing[JobRow] = Narrowing(FIELDS)
         self._of_study: tuple[Sequence[JobRow], str, Sequence[JobRow]] = ((), "", ())  # all, study, its own
@@ -79,11 +78,7 @@ class JobsScreen(JobActs["JobsView"]):
         return partial(self._read, self.shown_job, self.group)
 
     def _read(self, job: int | None, group: str) -> JobsView:
-        from lab.tui.feeds.jobs import JobsFeed
-
-        if self._feed is None:
-            self._feed = JobsFeed(chart_seconds=self.lab.chart_seconds)
-        return self._feed.read(job, group, self.lab.status)
+        return self.lab.feeds.jobs.read(job, group, self.lab.status)
 
     @property
     def shown_job(self) -> int | None:
@@ -215,8 +210,7 @@ class JobsScreen(JobActs["JobsView"]):
 
     def done(self, *, unmark: bool) -> None:
         """Something was done to jobs."""
-        if self._feed is not None:
-            self._feed.hurry()
+        self.lab.feeds.jobs.hurry()
         if unmark:
             self.table.unmark()
 
@@ -245,7 +239,9 @@ class JobsScreen(JobActs["JobsView"]):
     def open_job(self) -> None:
         """Enter opens the job's page."""
         if self.present is not None:
-            self.app.push_screen(JobScreen(self.present.id, self.group))
+            view = self._view.job if self._view else None
+            known = view is not None and view.detail.row.id == self.present.id
+            self.app.push_screen(JobScreen(self.present.id, self.group, view if known else None))
 
 
 _NO_JOBS: Line = (

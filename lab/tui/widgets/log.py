@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lab.safe import safe
@@ -45,7 +46,7 @@ class Log(Lines, can_focus=True):
             found = self._search.found(_text(line)) if self._search else ()
             if found:
                 self._found[line.id] = len(rows)
-            rows += laid_out(line, cells, found, here=line.id == self._here)
+            rows += laid_out(line, cells, found, here=line.id == self._here) if found else _unmarked(line, cells)
         return rows
 
     # ------------------------------------------------------------ search
@@ -87,6 +88,12 @@ def laid_out(line: LogLine, cells: int, found: Sequence[tuple[int, int]] = (), *
     text, wide = _text(line), cells - len(time)
     rows = wrap_spans(_marked(text, found, "here" if here else "found"), wide) if found else wrap(text, wide)
     return [((time if number == 0 else " " * len(time), "dim"), *row) for number, row in enumerate(rows)]
+
+
+@lru_cache(maxsize=8192)
+def _unmarked(line: LogLine, cells: int) -> list[Line]:
+    """A log of thousands of lines is laid out again with each line that comes; all but that one are as they were."""
+    return laid_out(line, cells)
 
 
 def _text(line: LogLine) -> str:
