@@ -15,6 +15,7 @@ import psutil
 import pyte
 
 _READ = 65536  # bytes
+_FRAME_SECONDS = 0.005  # of silence end a frame
 _MODE_QUERY = b"\x1b[?2026$p"  # do you paint a frame at once?
 _MODE_ANSWER = b"\x1b[?2026;2$y"  # yes, as the terminals that people use do
 
@@ -54,14 +55,14 @@ class Terminal:
         return True
 
     def _arrived(self, seconds: float) -> bytes:
-        """All that is there by then; painting it, slow as it is here, keeps none of it waiting."""
-        content = b""
-        while len(content) < _READ and select.select([self._master], [], [], 0.0 if content else max(seconds, 0.0))[0]:
+        """A whole frame, if one has begun by then; painting it, slow as it is here, keeps none of it waiting."""
+        content, wait = b"", max(seconds, 0.0)
+        while len(content) < _READ and select.select([self._master], [], [], wait)[0]:
             try:
                 content += os.read(self._master, _READ)
             except OSError:  # it has ended
                 break
-            self._latest = time.monotonic()
+            self._latest, wait = time.monotonic(), _FRAME_SECONDS
         return content
 
     def watch(self, seconds: float) -> int:

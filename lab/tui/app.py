@@ -130,7 +130,7 @@ class LabApp(App[None]):
             self.ticks += 1
             if screen in self._again:
                 self._again.discard(screen)
-                self.poke()
+                self._wake.set()
 
     def _settle_study(self, status: Status, screen: LabScreen[object]) -> None:
         """Stay with the study that is shown; one that is added meanwhile is said."""

@@ -226,6 +226,22 @@ async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> 
         assert isinstance(pilot.app.screen, JobsScreen)
 
 
+async def test_the_page_of_the_next_job_shows_nothing_of_the_one_before(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        first = await pressed(pilot, "enter")
+        assert "7 train persona" in line_with(first, "RUNNING")
+        await pressed(pilot, "escape", "down")
+        second = await pressed(pilot, "enter")
+        assert isinstance(pilot.app.screen, JobScreen)
+        assert pilot.app.screen.shown_job != 7
+        assert "7 train persona" not in second
+        assert "━ train" not in second
+        assert "checkpoint 186" not in second
+        await pressed(pilot, "escape", "up")
+        assert (await pressed(pilot, "enter")).splitlines()[1:] == first.splitlines()[1:]
+
+
 async def test_the_page_of_a_failed_job_says_why(data: Path) -> None:
     tui_lab.failed(data)
     async with opened() as pilot:

@@ -18,11 +18,14 @@ from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.log import Log
 
 if TYPE_CHECKING:
+    from lab.tui.app import LabApp
     from lab.tui.feeds.job import JobView
+
+_PAGE = "job"
 
 
 class JobScreen(CurveScreen["JobView"]):
-    """The page of one job; a `view` that is there already is shown at once."""
+    """The page of one job."""
 
     TAB = "jobs"
     CSS_PATH = "job.tcss"
@@ -34,11 +37,10 @@ class JobScreen(CurveScreen["JobView"]):
         Binding("V", "group(-1)", "previous curve", show=False, id="jobs.group_back"),
     ]
 
-    def __init__(self, job: int, group: str, view: JobView | None = None) -> None:
+    def __init__(self, job: int, group: str) -> None:
         super().__init__()
         self._job = job
         self.group = group
-        self._first = view
 
     def body(self) -> ComposeResult:
         """What the job is, then its curve beside its log."""
@@ -49,14 +51,20 @@ class JobScreen(CurveScreen["JobView"]):
     def on_mount(self) -> None:
         """Keys scroll the log."""
         self.query_one(Log).focus()
-        if self._first is not None and self.lab.status is not None:
-            self.tell_status(self.lab.status)
-            self.tell(self._first)
 
     @property
     def shown_job(self) -> int:
         """The job of this page."""
         return self._job
+
+    def turn_over(self, view: JobView) -> None:
+        """Be the page of another job from now on, of which this is known already."""
+        self._job = view.detail.row.id
+        self.forget_groups()
+        self.group = view.group
+        if self.is_mounted and self.lab.status is not None:
+            self.tell_status(self.lab.status)
+            self.tell(view)
 
     def want(self) -> Callable[[], JobView]:
         """The job as it is now."""
@@ -72,8 +80,7 @@ class JobScreen(CurveScreen["JobView"]):
         title = f" {job.id} {job.kind} {one_line(job.title)}  {job.state}  "
         self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         panel = self.query_one("#about", Lines)
-        room = panel.cells or self.app.size.width - 3  # before the first layout: all but padding and scroll bar
-        panel.styles.height = len(about(detail, room, view.why))
+        panel.styles.height = len(about(detail, panel.cells, view.why))
         panel.show(lambda cells: about(detail, cells, view.why))
         self.query_one(JobDetailPane).tell(view)
 
@@ -86,3 +93,12 @@ class JobScreen(CurveScreen["JobView"]):
         from lab.tui.screens.lineage import LineageScreen  # which leads here, too
 
         self.app.push_screen(LineageScreen(self._job))
+
+
+def open_page(app: LabApp, view: JobView) -> None:
+    """Open the page of a job that is known already: the one of the last time, which costs half as long as a new one."""
+    if not app.is_screen_installed(_PAGE):
+        app.install_screen(JobScreen(view.detail.row.id, view.group), _PAGE)
+    page = app.get_screen(_PAGE, JobScreen)
+    page.turn_over(view)
+    app.push_screen(page)

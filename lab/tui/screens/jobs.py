@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 from lab.safe import one_line
 from lab.tui.filter import Narrowing, values
-from lab.tui.screens.job import JobScreen
+from lab.tui.screens.job import JobScreen, open_page
 from lab.tui.screens.jobs_acts import JobActs
 from lab.tui.screens.lineage import LineageScreen
 from lab.tui.screens.log import LogScreen
@@ -240,8 +240,10 @@ class JobsScreen(JobActs["JobsView"]):
         """Enter opens the job's page."""
         if self.present is not None:
             view = self._view.job if self._view else None
-            known = view is not None and view.detail.row.id == self.present.id
-            self.app.push_screen(JobScreen(self.present.id, self.group, view if known else None))
+            if view is not None and view.detail.row.id == self.present.id:
+                open_page(self.lab, view)
+            else:
+                self.app.push_screen(JobScreen(self.present.id, self.group))
 
 
 _NO_JOBS: Line = (
