@@ -74,9 +74,11 @@ class JobScreen(CurveScreen["JobView"]):
         return self.lab.feeds.jobs.page(job, group, self.lab.status)
 
     def tell(self, view: JobView) -> None:
-        """Show what was read."""
+        """Show what was read; of the job before, if it was read for too long, nothing."""
         detail = view.detail
         job = detail.row
+        if job.id != self._job:
+            return
         title = f" {job.id} {job.kind} {one_line(job.title)}  {job.state}  "
         self.query_one("#job-title", Lines).show(lambda _: [((title, "strong"), *how_far(detail))])
         panel = self.query_one("#about", Lines)
