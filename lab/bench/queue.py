@@ -120,10 +120,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--submissions", type=int, default=50)
     parser.add_argument("--database", default="")
+    parser.add_argument("--quick", action="store_true", help="few of both: see that it works")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
+    jobs, submissions = (20, 5) if given.quick else (given.jobs, given.submissions)
     return carry_out(
-        lambda: bench_queue(given.jobs, given.submissions, given.database or load_settings().database_url),
+        lambda: bench_queue(jobs, submissions, given.database or load_settings().database_url),
         show,
         json=given.json,
     )

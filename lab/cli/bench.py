@@ -40,7 +40,7 @@ def bench(
     database: Annotated[
         str, typer.Option(help="Of queue: a PostgreSQL server to measure on beside SQLite; database_url if not said.")
     ] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="A tiny random model: see that it works.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny or few of all: see that it works.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
 ) -> None:
     """Time training, evaluation or chat against peft on the same data and against the floor, or 10, 100, … personas.
@@ -48,20 +48,14 @@ def bench(
     Or the queue: how soon a worker starts a job, and how many it does in a second. Or the screen over a large lab: how
     soon it shows what a key does, and how many bytes it writes.
     """
+    flags = [f"--{name}" for name, on in (("quick", quick), ("json", json)) if on]
     if what is Bench.TUI:
         if find_spec("pyte") is None:
             raise LabError("lab bench tui needs a terminal to look at: pip install 'persona-lab[bench]'.")
-        command = [
-            sys.executable,
-            "-m",
-            "lab.bench.tui",
-            *(["--json"] if json else []),
-            *(["--quick"] if quick else []),
-        ]
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
+        raise typer.Exit(subprocess.run([sys.executable, "-m", "lab.bench.tui", *flags], check=False).returncode)
     if what is Bench.QUEUE:
-        command = [sys.executable, "-m", "lab.bench.queue", f"--jobs={jobs}", f"--database={database}"]
-        raise typer.Exit(subprocess.run([*command, *(["--json"] if json else [])], check=False).returncode)
+        command = [sys.executable, "-m", "lab.bench.queue", f"--jobs={jobs}", f"--database={database}", *flags]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
     options = {
         "base": base,
         "personas": personas,
@@ -74,8 +68,7 @@ def bench(
         "device": device,
     }
     command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "lab.bench", what.value]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    command += [f"--{name}" for name, on in (("quick", quick), ("json", json)) if on]
+    command += [*(f"--{name}={value}" for name, value in options.items()), *flags]
     # As in the lab's executors: threads that wait for each other must not spin on a shared CPU.
     environment = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import create_engine, text
 
-SMALL = ("--jobs", "30", "--submissions", "4")
+SMALL = ("--quick",)
 
 
 def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def test_it_tells_latency_throughput_and_their_parts_and_touches_no_lab_of_the_u
     side = result["sides"]["sqlite"]
     waits = side["submit_to_start_ms"]
     assert 0 < waits["p50"] <= waits["p95"] <= waits["worst"]
-    assert (waits["n"], side["jobs"], side["jobs_per_second"] > 1) == (4, 30, True)
+    assert (waits["n"], side["jobs"], side["jobs_per_second"] > 1) == (5, 20, True)
     assert all(value > 0 for value in side["parts_ms"].values())
     assert set(side["cpu_ms_per_job"]) == {"supervisor", "executor"}
     assert side["parts_ms"]["of which the manifest"] < side["parts_ms"]["executor, with its manifest"]

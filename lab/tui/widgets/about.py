@@ -85,7 +85,7 @@ def _graph(detail: JobDetail) -> Iterator[Span]:
     job = detail.row
     yield (f"attempt {job.attempt}" if job.attempt else "not begun"), "dim"
     if job.crashes:
-        yield f" · {job.crashes} crashes", "warn"
+        yield (" · 1 crash" if job.crashes == 1 else f" · {job.crashes} crashes"), "warn"
     if detail.parents:
         yield f" · stands on {_jobs(detail.parents)}", "dim"
     if detail.children:
