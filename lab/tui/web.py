@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from lab.errors import LabError
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _COOKIE = "persona_lab"
+_PAGE = Path(__file__).parent / "page"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -28,7 +30,7 @@ class LabServer(Server):
     """Textual's server, with a door."""
 
     def __init__(self, host: str, port: int, key: str, command: str) -> None:
-        super().__init__(command, host=host, port=port, title="Persona Lab")
+        super().__init__(command, host=host, port=port, title="Persona Lab", templates_path=_PAGE)
         self._key = key
 
     async def _make_app(self) -> web.Application:

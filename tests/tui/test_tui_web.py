@@ -70,6 +70,7 @@ def test_the_page_is_there_for_who_has_the_key_and_for_nobody_else(served: tuple
     page = _read(browser, f"{address}/?key={key}")
     assert "Persona Lab" in page
     assert f"{address.replace('http', 'ws')}/ws" in page
+    assert "https://" not in page, "nothing of another site is asked for"
     assert "Persona Lab" in _read(browser, address), "the cookie has the key"
     assert _refused(address) == 403
     assert _refused(f"{address}/?key=guess") == 403
