@@ -23,10 +23,10 @@ _ENOUGH_DISK = 2 << 30  # bytes: a base model and a study's adapters
 
 
 def up(json: Json = False) -> None:
-    """Start this lab's queue and worker on this machine, detached."""
-    from lab.tasks.local import ensure_running, log_file
+    """Start a worker on this machine, detached, and the queue unless `redis_url` names one."""
+    from lab.tasks.local import log_file, work_here
 
-    started = ensure_running()
+    started = work_here()
     if json:
         print_json({"started": started, "log": str(log_file())})
         return

@@ -98,7 +98,7 @@ def _tell(found: Sequence[str], undo: bool) -> None:
         else:
             console.print(f"{worker} claims no more and leaves{f' after {does}' if does else ''}", soft_wrap=True)
     if not undo:
-        again = "`python worker.py` there" if load_settings().redis_url else "the next `lab run` or `lab up`"
+        again = "`lab up` there" if load_settings().redis_url else "the next `lab run` or `lab up`"
         console.print(f"`lab drain --undo` takes it back; {again} starts one again.", soft_wrap=True)
 
 

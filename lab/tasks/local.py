@@ -37,12 +37,21 @@ def ensure_running(*, wanted: bool = True) -> bool:
     Raises:
         LabError: one of them cannot be had.
     """
+    if not load_settings().redis_url:
+        return work_here(wanted=wanted)
     migrate()
-    if load_settings().redis_url:
-        queue.check_redis()
-        return False
+    queue.check_redis()
+    return False
+
+
+def work_here(*, wanted: bool = True) -> bool:
+    """The same with a worker on this machine, whoever runs the queue: what `lab up` asks for."""
+    migrate()
     with embedded.locked(_LOCK):  # not while somebody shuts it down: a worker that leaves does nothing more
-        embedded.start()
+        if load_settings().redis_url:
+            queue.check_redis()
+        else:
+            embedded.start()
         if wanted:
             undo_drain([worker.id for worker in local_workers()])
         left = drained(machine_identity())

@@ -12,7 +12,7 @@ from planned import forget_settings, job, own_lab, state, states
 
 from lab.db.queries import job_log, list_workers
 from lab.tasks import embedded
-from lab.tasks.local import ensure_running, local_workers, log_file, shut_down
+from lab.tasks.local import ensure_running, local_workers, log_file, shut_down, work_here
 
 
 def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: Fleet):
@@ -122,3 +122,21 @@ def test_the_lab_of_this_machine_starts_once_outlives_its_starter_and_stops(tmp_
         finally:
             assert shut_down() == 1
         assert (local_workers(), embedded.is_running(), shut_down()) == ([], False, 0)
+
+
+def test_with_a_redis_of_its_own_a_lab_starts_a_worker_when_it_is_asked_to_and_not_for_a_run(tmp_path, monkeypatch):
+    with own_lab(tmp_path, **FAST):
+        embedded.start()
+        monkeypatch.setenv("LAB_REDIS_URL", embedded.url())
+        forget_settings()
+        try:
+            assert ensure_running() is False
+            assert local_workers() == [], "a desk queues jobs, and computes none"
+            assert (work_here(), work_here()) == (True, False)
+            assert len(local_workers()) == 1
+        finally:
+            assert shut_down() == 1
+            assert embedded.is_running(), "that Redis is not ours to stop"
+            monkeypatch.delenv("LAB_REDIS_URL")
+            forget_settings()
+            shut_down()
