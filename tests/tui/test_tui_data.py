@@ -18,6 +18,7 @@ from lab.tui import bring
 from lab.tui.bring import Work, make
 from lab.tui.screens.data import DataScreen
 from lab.tui.screens.new_study import NewStudyScreen
+from lab.tui.widgets.data_tables import DatasetsTable
 
 pytestmark = pytest.mark.usefixtures("artifacts")
 
@@ -107,6 +108,18 @@ async def test_n_starts_a_study_on_the_data_set_under_the_cursor(data: Path) -> 
         await until(pilot, lambda: isinstance(pilot.app.screen, NewStudyScreen) and "mine" in shown(pilot))
 
 
+async def test_that_study_begins_as_any_other_with_a_name_the_first_methods_and_val(data: Path) -> None:
+    bring.bring_in(f"{data} as mine", Work("import"))
+    make("newest", 2, 3, 0, Work("generate"))
+    async with opened(tab="data") as pilot:
+        sets = pilot.app.screen.query_one(DatasetsTable)
+        await pressed(pilot, "end" if sets.rows[-1].name == "mine" else "home", "n")
+        screen = await until(pilot, lambda: isinstance(pilot.app.screen, NewStudyScreen) and "mine" in shown(pilot))
+        assert 'methods = ["base", "unified", "persona"]' in screen
+        assert 'evaluate = ["val", "test"]' in screen
+        assert line_with(screen, "name ", "mine-")
+
+
 async def test_data_sets_too_small_to_be_split_say_so() -> None:
     make("few", 2, 2, 0, Work("generate"))
     async with opened(tab="data") as pilot:
@@ -171,12 +184,19 @@ async def test_a_synthetic_set_is_made_from_a_form() -> None:
         await pilot.press("g")
         await until(pilot, lambda: isinstance(pilot.app.focused, Input))
         screen = shown(pilot)
-        for word in ("name", "personas", "dialogues", "seed"):
+        for word in ("name", "personas", "dialogues", "seed", "⏎ go", "tab next field", "esc back"):
             assert word in screen
         await pilot.press("tab", "3", "tab", "4", "enter")
         screen = await until(pilot, lambda: "synthetic is kept" in shown(pilot))
         assert "12" in line_with(screen, "synthetic", "under its name")
     assert len(load(str(load_settings().artifacts / "data" / "synthetic")).personas) == 3
+
+
+async def test_the_keys_of_the_form_are_not_hidden_by_what_was_said_before() -> None:
+    async with opened(tab="data") as pilot:
+        assert "enter opens a data set" in await pressed(pilot, "m")
+        await pilot.press("g")
+        await until(pilot, lambda: "⏎ go" in shown(pilot))
 
 
 @pytest.mark.parametrize(("number", "says"), [("x", "personas is 'x'; give a whole number"), ("0", "personas is 0")])

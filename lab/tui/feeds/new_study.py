@@ -186,10 +186,11 @@ def start(text: str) -> tuple[str, int, Path]:
 # ---------------------------------------------------------------- texts to begin with
 
 
-def fresh_study() -> str:
-    """A study of the newest data set, with the three methods that every comparison begins with."""
+def fresh_study(dataset: str = "") -> str:
+    """A study of this data set, else of the newest, with the three methods that every comparison begins with."""
     found = options()
-    data = {"data": found.sources[0].name} if found.sources else {}
+    dataset = dataset or next((one.name for one in found.sources), "")
+    data = {"data": dataset} if dataset else {}
     base = found.bases[0][0]
     name = numbered(study_name(data["data"], base) if data else "study", found.taken)
     content = {"base": base, "methods": ["base", "unified", "persona"], "evaluate": ["val", "test"]}

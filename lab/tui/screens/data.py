@@ -20,7 +20,7 @@ from lab.tui.screens.base import LabScreen
 from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.data_about import about, dialogue_lines
 from lab.tui.widgets.data_tables import DataPersonasTable, DatasetsTable
-from lab.tui.widgets.field import Field
+from lab.tui.widgets.field import EntryField, FormField
 from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.table import Table
 
@@ -62,11 +62,11 @@ class DataScreen(LabScreen["DataView"]):
     def body(self) -> ComposeResult:
         """Where we are, what is being done, and the level in sight."""
         yield Lines(id="where", classes="rule")
-        yield Field(id="source", placeholder="path of a folder, or owner/name on the hub; FOLDER as NAME names it")
+        yield EntryField(id="source", placeholder="path of a folder, or owner/name on the hub; FOLDER as NAME names it")
         with Horizontal(id="form"):
             for name, value in _FORM:
                 yield Lines(id=f"label-{name}")
-                yield Field(value, id=f"make-{name}", select_on_focus=True)
+                yield FormField(value, id=f"make-{name}", select_on_focus=True)
         yield Lines(id="fault")
         yield Lines(id="empty")
         yield DatasetsTable()
@@ -179,6 +179,7 @@ class DataScreen(LabScreen["DataView"]):
         """Enter opens a data set."""
         if self._sets.row is not None:
             self._folder, self._measured = self._sets.row.folder, False
+            self.bar.hush()  # what was said of the list
             self.lab.poke()
 
     @on(Table.Chosen, "#data-personas")
@@ -224,7 +225,7 @@ class DataScreen(LabScreen["DataView"]):
         from lab.tui.screens.new_study import NewStudyScreen
 
         row = self._sets.row
-        self.app.push_screen(NewStudyScreen(f'data = "{row.name}"\n' if row is not None and row.kept else ""))
+        self.app.push_screen(NewStudyScreen(dataset=row.name if row is not None and row.kept else ""))
 
     # ------------------------------------------------------------ bringing in, making
 
@@ -245,6 +246,7 @@ class DataScreen(LabScreen["DataView"]):
 
     def _open_form(self, form: str, first: str) -> None:
         self._close_forms()
+        self.bar.hush()  # its keys are said there
         self.query_one(form).display = True
         self.query_one(first, Input).focus()
 

@@ -37,7 +37,7 @@ _FORM_ONLY = ("mark", "sweep", "text", "start", "save", "undo")
 
 
 class NewStudyScreen(DraftScreen):
-    """Makes a study, from nothing or from another study's file."""
+    """Makes a study: from nothing, on a data set, or from another study's file."""
 
     TAB = "overview"
     CSS_PATH = "new_study.tcss"
@@ -51,8 +51,9 @@ class NewStudyScreen(DraftScreen):
         Binding("u", "undo", "undo", id="new_study.undo"),
     ]
 
-    def __init__(self, toml: str = "") -> None:
+    def __init__(self, toml: str = "", *, dataset: str = "") -> None:
         super().__init__(toml)
+        self._dataset = dataset  # that a fresh study is on; "": on the newest
         self._kept = toml  # the text that leaving loses nothing of
         self._own: Path | None = None  # the file that it was written to
         self._starting = False
@@ -93,7 +94,7 @@ class NewStudyScreen(DraftScreen):
 
         if self.feed is None:
             self.feed = new_study.NewStudyFeed()
-        return self.feed.read(text or new_study.fresh_study())
+        return self.feed.read(text or new_study.fresh_study(self._dataset))
 
     def tell(self, view: NewStudyView) -> None:
         """Show what was found about the text."""

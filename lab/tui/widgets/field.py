@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 
@@ -13,3 +14,18 @@ class Field(Input):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.cursor_blink = False
+
+
+class EntryField(Field):
+    """A field that says which key takes what is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "go", id="field.submit")]
+
+
+class FormField(EntryField):
+    """One of several fields side by side."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "screen.focus_next", "next field", id="field.next"),
+        Binding("shift+tab", "screen.focus_previous", "field before", show=False, id="field.before"),
+    ]
