@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -33,7 +34,8 @@ def workers(json: Json = False) -> None:
     if not rows:
         console.print("no worker is alive; `lab up` starts one.")
         return
-    lines = (_line(row, jobs.get(row.id, [])) for row in rows)
+    alike = Counter(map(_short, rows))  # the first process of each container, where they share their host's name
+    lines = (_line(row, jobs.get(row.id, []), row.id if alike[_short(row)] > 1 else _short(row)) for row in rows)
     console.print(table(_COLUMNS, lines, right=("seen",), spare=("uses", "version", "seen")))
 
 
@@ -111,10 +113,10 @@ def _doing(job: Busy) -> str:
     return f"job {job.job} ({job.kind} {job.method}, {job.progress:.0%})"
 
 
-def _line(worker: Worker, jobs: Sequence[Busy]) -> tuple[str, ...]:
+def _line(worker: Worker, jobs: Sequence[Busy], name: str) -> tuple[str, ...]:
     seen = duration(max(0.0, (now() - worker.seen_at).total_seconds()))
     does = ", ".join(f"{job.job} {job.kind} {job.method} {job.progress:.0%}" for job in jobs)
-    return (_short(worker), ", ".join(worker.devices), worker.state, does, seen, worker.version, _uses(worker.usage))
+    return (name, ", ".join(worker.devices), worker.state, does, seen, worker.version, _uses(worker.usage))
 
 
 def _uses(usage: dict[str, Any]) -> str:

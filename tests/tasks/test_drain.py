@@ -11,8 +11,10 @@ from fleet import FAST, Fleet, at_step, diary, drill, eventually, submit, wait_f
 from lab_command import lab, refused
 from planned import job, own_lab, state, states
 
+from lab.db.migrate import migrate
 from lab.db.queries import list_workers
-from lab.db.workers import drained
+from lab.db.tables import Worker
+from lab.db.workers import drained, register
 from lab.tasks.identity import VERSION, machine_identity
 from lab.tasks.local import ensure_running, local_workers, shut_down
 
@@ -97,6 +99,16 @@ def test_workers_are_listed_with_what_they_do(lab_home: Path, ships: Fleet):
     assert told["seen_seconds"] < 5
     assert f"{ids[0]} drill method" in lab("workers")
     wait_for(ids)
+
+
+def test_workers_of_the_same_host_and_process_id_are_told_apart(lab_home: Path):
+    migrate()
+    for name, host in (("node:1:aaaa", "node"), ("node:1:bbbb", "node"), ("desk:1:cccc", "desk")):
+        register(Worker(id=name, host=host, machine=name, pid=1, pid_started=0.0, devices=["cpu"], version=VERSION))
+    told = lab("workers")
+    assert ("node:1:aaaa" in told, "node:1:bbbb" in told) == (True, True)
+    assert ("desk:1" in told, "desk:1:cccc" in told) == (True, False)
+    assert "node:1:aaaa" not in lab("drain", "node:1:bbbb")
 
 
 def test_who_is_not_there_cannot_be_drained(lab_home: Path):
