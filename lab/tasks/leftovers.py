@@ -25,6 +25,7 @@ KEPT = "data"  # what `lab data import` keeps by name: the user's own, never tou
 CHATS = "chats"  # conversations that somebody saved, by study: the user's own too
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_DIGEST = re.compile(r"[0-9a-f]{16}")  # the beginning of one names a data set's folder
 
 What = Literal["checkpoints", "attempts", "jobs", "folders", "data sets", "half-written"]
 
@@ -46,7 +47,7 @@ def leftovers(place: Place, gone: Collection[int] = (), datasets: Collection[str
         gone: jobs to be seen as deleted already.
         datasets: digests of data sets to be seen so.
     """
-    numbered, sets = _numbered(place, ""), place.folders(DATASETS)
+    numbered, sets = _numbered(place, ""), [name for name in place.folders(DATASETS) if _DIGEST.fullmatch(name)]
     with reading_at_once() as session:
         rows = job_files(session)
         known = {row.folder for row in session.exec(select(Dataset)) if row.digest not in datasets}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -14,8 +15,10 @@ from lab.errors import LabError
 from lab.store.artifacts import artifacts
 from lab.store.remote import Remote
 
-_UNFINISHED_SECONDS = 86400  # what begins with "." is being written, unless it is this old …
+_UNFINISHED_SECONDS = 86400  # what has such a name is being written, unless it is this old …
 _GONE = ".gone"  # … or ends so
+# As `tempfile` and `hide` give them; whatever else is hidden (.git, .venv, .ssh) is not the lab's.
+_UNFINISHED = re.compile(rf"\..+-[a-z0-9_]{{8}}(?:{re.escape(_GONE)})?")
 
 
 class Place(Protocol):
@@ -48,12 +51,12 @@ class Here:
         return sorted(name for name in self._entries(folder) if not name.startswith("."))
 
     def abandoned(self, folder: str) -> list[str]:
-        """Hidden ones that nobody has touched for a day, and those that are hidden to go."""
+        """Those of the lab's own hidden names that nobody has touched for a day, or that are hidden to go."""
         found = []
         for name in self._entries(folder):
             with contextlib.suppress(FileNotFoundError):
                 age = time.time() - (self._root / folder / name).stat().st_mtime
-                if name.startswith(".") and (name.endswith(_GONE) or age > _UNFINISHED_SECONDS):
+                if _UNFINISHED.fullmatch(name) and (name.endswith(_GONE) or age > _UNFINISHED_SECONDS):
                     found.append(name)
         return sorted(found)
 

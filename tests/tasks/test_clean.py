@@ -266,12 +266,25 @@ def test_links_are_not_followed(data, tmp_path):
 
 def test_what_somebody_began_to_write_goes_when_it_is_a_day_old(data):
     study(data, plan("a", data))
-    old, fresh = root() / ".restore-old", root() / "datasets" / ".fresh"
+    old, fresh = root() / ".restore-0ld_1234", root() / "datasets" / ".fresh-12345678"
     for path in (old, fresh):
         path.mkdir()
     os.utime(old, (0, 0))
     assert went() == {"half-written": 1}
     assert fresh.exists()
+
+
+def test_a_folder_that_is_also_somebody_elses_keeps_what_no_lab_has_written(data):
+    """LAB_ARTIFACTS may be somebody's home or project by mistake: of an unset variable in a script, say."""
+    study(data, plan("a", data))
+    names = (".git", ".ssh", ".venv", ".config-of-mine", "datasets/mine", "datasets/.hidden", "data/.git", "src")
+    theirs = [root() / name for name in names]
+    for path in theirs:
+        path.mkdir(parents=True)
+        (path / "precious").write_text("mine")
+        os.utime(path, (0, 0))
+    assert went() == {}
+    assert all((path / "precious").is_file() for path in theirs)
 
 
 def test_the_store_that_machines_share_is_cleaned_by_the_same_rule(database, tmp_path, monkeypatch):
