@@ -115,6 +115,14 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _settings_file())
 
+    @field_validator("artifacts", mode="before")
+    @classmethod
+    def _has_a_name(cls, folder: Any) -> Any:
+        """Else it is whatever folder one happens to be in, as where a script's variable is not set."""
+        if folder == "":
+            raise ValueError("it names no folder; write . for the one that holds settings.toml")
+        return folder
+
     @field_validator("database_url")
     @classmethod
     def _password_ends_where_all_agree(cls, url: str) -> str:
@@ -214,7 +222,15 @@ def exposed_file() -> Path | None:
         return None
     content = tomllib.loads(file.read_text("utf-8"))
     urls = [str(content.get(key, "")) for key in _SECRET]
-    return file if any(urlsplit(url).password or "password=" in url for url in urls) else None
+    return file if any(_holds_password(url) for url in urls) else None
+
+
+def _holds_password(url: str) -> bool:
+    """Whether it does, or may: what a variable puts something else in the place of was never checked."""
+    try:
+        return bool(urlsplit(url).password) or "password=" in url
+    except ValueError:  # its text may quote the password
+        return "@" in url
 
 
 def _check_store(settings: Settings) -> None:

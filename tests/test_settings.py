@@ -111,6 +111,7 @@ def test_an_unknown_key_near_to_none_is_told_all_there_are(monkeypatch):
         ("tries", "0", "Input should be greater than or equal to 1, but got '0'."),
         ("heartbeat_seconds", "soon", "Input should be a valid number, .*, but got 'soon'."),
         ("dtype", "float16", "Input should be 'auto', 'bfloat16' or 'float32', but got 'float16'."),
+        ("artifacts", "", "Value error, it names no folder; write . for the one that holds settings.toml, but got ''."),
         ("tries", "", "Input should be a valid integer, .*, but got ''."),
     ],
 )
@@ -191,12 +192,14 @@ def test_every_key_is_documented():
         ('redis_url = "redis://:s3cret@queue"', 0o640, True),
         ('redis_url = "redis://:s3cret@queue"', 0o600, False),
         ('database_url = "postgresql://lab@db/lab?password=s3cret"', 0o644, True),
+        ('database_url = "postgresql://lab:s3cret@d℀b/lab"', 0o644, True),  # in force is the variable, not this
         ('redis_url = "redis://queue"', 0o644, False),
         ('base = "tiny"', 0o644, False),
         (None, 0, False),
     ],
 )
-def test_a_password_that_others_can_read_is_noticed(home, content, mode, exposed):
+def test_a_password_that_others_can_read_is_noticed(home, monkeypatch, content, mode, exposed):
+    monkeypatch.setenv("LAB_DATABASE_URL", "")
     file = home / "settings.toml"
     if content is not None:
         file.write_text(content)
