@@ -161,7 +161,7 @@ def check_redis() -> None:
     """
     try:
         _sender(WORK).storage.conn.ping()
-    except (RedisError, OSError, ValueError) as error:
+    except (RedisError, OSError, ValueError, TypeError) as error:  # the last two: of what stands behind its "?"
         mend = "start it, or correct redis_url in settings.toml (empty: the lab starts its own)"
         raise LabError(f"redis at {_shown_url()} does not answer ({error}); {mend}.") from None
 

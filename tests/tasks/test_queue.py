@@ -114,6 +114,7 @@ def test_a_server_that_accepts_and_says_nothing_is_out_of_reach(lab_home, monkey
     ("url", "shown"),
     [
         ("redis://ada:s3cret@127.0.0.1:1/0", "redis://127.0.0.1:1"),
+        ("redis://:s3cret@127.0.0.1:1/0?no_such_option=1", "redis://127.0.0.1:1"),
         ("unix:///nowhere/queue.sock", "unix:///nowhere/queue.sock"),
     ],
 )
