@@ -5,9 +5,11 @@ What is in it is what `lab clean` would leave: studies with all that they stand 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,22 +71,29 @@ def backup(file: Path, tell: Tell = lambda _, __: None) -> Packed:
         LabError: there is such a file, no room for it, or something in the lab is damaged; then no file is left.
     """
     file = file.expanduser().resolve()
-    if file.exists():
-        raise LabError(f"{file} is there already; name another file.")
-    root, part = load_settings().artifacts, file.with_name(f".{file.name}.part")
+    # A name of its own: nobody else writes there, and nobody can have put a link there.
+    root, part = load_settings().artifacts, file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
     try:
+        _check_free(file)
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=root) as temporary:
             moment = _look(Path(temporary))
             members = list(_members(moment, Path(temporary)))
             total = _check_room(file, members)
             _write(part, moment, members, total, tell)
+            _check_free(file)  # somebody else's backup may have been faster
             part.rename(file)
     except OSError as error:
         raise LabError(f"{file} was not written ({error.strerror}: {error.filename}); mend that.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return Packed(file, file.stat().st_size, moment.rows, moment.jobs, len(members))
+
+
+def _check_free(file: Path) -> None:
+    if file.exists():
+        raise LabError(f"{file} is there already; name another file.")
 
 
 def _look(temporary: Path) -> _Moment:
@@ -187,7 +196,7 @@ def _check_room(file: Path, members: list[_Member]) -> int:
 
 
 def _write(part: Path, moment: _Moment, members: list[_Member], total: int, tell: Tell) -> None:
-    with part.open("wb") as target:
+    with part.open("xb") as target:
         packer = Packer(target, total, tell)
         for member in members:
             packer.add(member.name, member.path, member.digest)

@@ -225,6 +225,35 @@ def test_a_file_that_is_there_is_not_overwritten(lab_home, tmp_path):
     assert (tmp_path / "lab.tar").read_text() == "precious"
 
 
+def test_two_backups_into_one_file_do_not_write_into_each_other(lab_home, tmp_path, new_lab):
+    furnish(tmp_path / "people")
+    file, before = tmp_path / "lab.tar", rows()
+
+    def meanwhile(done: int, total: int) -> None:
+        if not file.exists():
+            backup(file)
+
+    with pytest.raises(LabError, match=r"lab.tar is there already; name another file"):
+        backup(file, meanwhile)
+    assert list(tmp_path.glob("*.tar*")) + list(tmp_path.glob(".lab*")) == [file]
+    new_lab("sqlite")
+    restore(file)
+    assert rows() == before
+
+
+def test_a_backup_follows_no_link_to_a_file_of_somebody(lab_home, tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / ".lab.tar.part").symlink_to(tmp_path / "precious")
+    backup(tmp_path / "lab.tar")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "lab.tar").is_symlink()
+
+
+def test_a_name_that_is_too_long_is_one_sentence(lab_home, tmp_path):
+    with pytest.raises(LabError, match=r"was not written \(File name too long"):
+        backup(tmp_path / ("x" * 250))
+
+
 def test_a_damaged_artifact_is_told_and_no_file_is_left(lab_home, tmp_path):
     furnish(tmp_path / "people")
     (root() / "2/1/adapters/0000/adapter_model.safetensors").write_bytes(b"changed")
