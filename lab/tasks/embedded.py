@@ -130,14 +130,15 @@ def _process_file() -> Path:
 def _end_silent() -> bool:
     """End a server of this lab that does not answer: frozen, it would wake one day beside its successor."""
     try:
-        pid, started = _process_file().read_text().split()
-    except (FileNotFoundError, ValueError):
+        number, started = _process_file().read_text().split()
+        pid = int(number)
+    except (FileNotFoundError, ValueError):  # also what a power cut left of it
         return False
-    now = start_of(int(pid))
+    now = start_of(pid)
     if now is None or str(now) != started:
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(int(pid), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
     return True
 
 

@@ -37,6 +37,12 @@ def test_a_server_that_does_not_answer_is_ended_before_another_is_started(server
     assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize("left", [b"", b"\0\0 \0", b"abc 123", b"\xff", b"-1 5", b"1 2 3"])
+def test_garbage_in_place_of_its_number_ends_nobody_and_stops_nobody(lab_home, left):
+    (embedded.runtime_folder() / "queue.pid").write_bytes(left)
+    assert not embedded.stop()
+
+
 def test_a_message_is_the_id_of_a_job_and_nothing_else(server):
     queue.wake(queue.WORK, [17])
     (message,) = server.lrange(JobQueue(queue.WORK).storage.queue_key, 0, -1)
