@@ -34,6 +34,18 @@ async def test_two_methods_answer_side_by_side_and_each_keeps_its_own_conversati
         assert said == {"First answer.", "Second answer."}
 
 
+async def test_space_adds_a_column_to_those_that_are_shown(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(WIDE) as pilot:
+        await to_chat(pilot)
+        assert chat_screen(pilot).methods == ["unified", "hybrid"]
+        await pilot.press("escape", "m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MethodsScreen))
+        await pilot.pause()
+        await pilot.press("home", "space", "enter")
+        await until(pilot, lambda: chat_screen(pilot).methods == ["unified", "hybrid", "base"])
+
+
 async def test_up_to_three_methods_are_marked_in_the_order_of_their_columns(data: Path) -> None:
     tui_lab.done(data)
     async with opened(WIDE) as pilot:
@@ -41,7 +53,8 @@ async def test_up_to_three_methods_are_marked_in_the_order_of_their_columns(data
         await pilot.press("escape", "m")
         await until(pilot, lambda: isinstance(pilot.app.screen, MethodsScreen))
         await pilot.pause()
-        await pilot.press("home", "space", "end", "space", "up", "space")
+        await pilot.press("space", "home", "space")  # unified, on which the cursor is, goes
+        await pilot.press("end", "space", "space", "up", "space")  # hybrid goes, and comes behind base
         rows = [row.partition("│")[2].split()[:2] for row in shown(pilot).splitlines()]
         assert [row for row in rows if row and row[0] in "123"] == [["1", "base"], ["3", "persona"], ["2", "hybrid"]]
         await pilot.press("up", "space")  # one too many takes the place of the last

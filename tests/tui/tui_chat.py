@@ -36,7 +36,7 @@ async def choose(pilot: Pilot[None], *methods: str) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, MethodsScreen) and bool(pilot.app.screen.query("Table")))
     screen = pilot.app.screen
     assert isinstance(screen, MethodsScreen)
-    for method in methods:
+    for method in (*chat.methods, *methods):  # away with those that are shown, then these
         assert screen._table.select(method)
         await pilot.press("space")
     await pilot.press("enter")

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class MethodsScreen(ModalScreen["list[str] | None"]):
-    """Space marks up to so many, in the order of their columns; enter takes them, or the one under the cursor."""
+    """Space adds a method to those that are shown, or takes one away, up to so many, in the order of their columns.
+
+    Enter takes them; where nothing was marked, it takes the one under the cursor alone.
+    """
 
     CSS_PATH = "columns.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,7 +36,8 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
         self._ready, self._most = ready, most
         there = {one.method for one in ready}
         self._present = [method for method in present if method in there]
-        self._marked: list[str] = []
+        self._marked = [*self._present]
+        self._touched = False
 
     def compose(self) -> ComposeResult:
         """The methods, with the number of their column."""
@@ -44,7 +48,7 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
         ]
         with Vertical(id="frame") as frame:
             frame.border_title = f"methods, up to {self._most} side by side"
-            frame.border_subtitle = "space mark · enter take · esc leave"
+            frame.border_subtitle = "space add or take away · enter take · esc leave"
             yield Table(columns, lambda one: one.method, id="choices")
 
     def on_mount(self) -> None:
@@ -59,17 +63,14 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
 
     def _place(self, one: Ready, cells: int) -> Line:
         del cells
-        if one.method in self._marked:
-            return ((f"  {self._marked.index(one.method) + 1}", "accent"),)
-        if not self._marked and one.method in self._present:
-            return ((f"  {self._present.index(one.method) + 1}", "dim"),)
-        return ()
+        return ((f"  {self._marked.index(one.method) + 1}", "accent"),) if one.method in self._marked else ()
 
     def action_mark(self) -> None:
         """Mark the method under the cursor, or unmark it; one too many takes the place of the last."""
         row = self._table.row
         if row is None:
             return
+        self._touched = True
         if row.method in self._marked:
             self._marked.remove(row.method)
         else:
@@ -81,4 +82,4 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
         """These it is."""
         row = self._table.row
         if row is not None:
-            self.dismiss(self._marked or [row.method])
+            self.dismiss(self._marked if self._touched and self._marked else [row.method])
