@@ -151,7 +151,7 @@ async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW) as pilot:
         await to_chat(pilot)
-        assert "esc commands: 1…7 ?" in shown(pilot).splitlines()[-1]
+        assert "esc commands: p persona, m methods; ? all" in shown(pilot).splitlines()[-1]
         assert "esc 1 2" in shown(pilot).splitlines()[0]
         await pilot.press("escape", "p")
         await picking(pilot)
@@ -259,8 +259,8 @@ async def test_while_writing_letters_are_letters_and_after_esc_they_are_commands
         await to_chat(pilot)
         await typed(pilot, "q1 pqn")
         assert chat_screen(pilot).prompt.value == "q1 pqn"
-        assert "persona" not in shown(pilot).splitlines()[-1]
-        assert "p persona" in (await pressed(pilot, "escape")).splitlines()[-1]
+        assert "e context" not in shown(pilot).splitlines()[-1]
+        assert "e context" in (await pressed(pilot, "escape")).splitlines()[-1]
         await pilot.press("2")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
         await pilot.press("5")

@@ -27,7 +27,7 @@ class ChatScreen(Choosing, Replaying, Judging, Keeping):
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "stop", key_display="esc", id="chat.stop"),
-        Binding("escape", "leave", "commands: 1…7 ? p m e r g u c b", key_display="esc", id="chat.leave"),
+        Binding("escape", "leave", "commands: p persona, m methods; ? all", key_display="esc", id="chat.leave"),
         Binding("1", "pick(0)", "the first is better", show=False, id="chat.pick_1"),
         Binding("2", "pick(1)", "the second is better", show=False, id="chat.pick_2"),
         Binding("3", "pick(2)", "the third is better", show=False, id="chat.pick_3"),
