@@ -45,6 +45,7 @@ class LabApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(tab.key, f"go('{tab.name}')", tab.title, show=False, id=f"tab.{tab.name}") for tab in TABS),
         Binding("question_mark", "help", "help", key_display="?", id="help"),
+        Binding(App.COMMAND_PALETTE_BINDING, "command_palette", "find a key by its name", show=False, id="palette"),
         Binding("q", "quit", "quit", id="quit"),
     ]
 
@@ -159,7 +160,7 @@ class LabApp(App[None]):
         """The command palette: all that keys do on the screen below it and where its focus is, and the colours."""
         for active in {one.binding.id: one for one in screen.active_bindings.values()}.values():
             binding = active.binding
-            if binding.id and binding.description and active.enabled:
+            if binding.id and binding.description and binding.action != "command_palette" and active.enabled:
                 action = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, f"key {self.get_key_display(binding)}", action)
         yield SystemCommand("theme", "other colours", self.action_change_theme)

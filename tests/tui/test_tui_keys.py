@@ -117,6 +117,7 @@ async def test_help_shows_the_keys_in_force_of_this_screen_and_of_all(data: Path
         drain = next(place for place, line in enumerate(lines) if line.endswith("drain") and line.startswith("x"))
         assert here < drain < everywhere
         assert any(line.startswith("f1") and line.endswith("help") for line in lines[everywhere:])
+        assert any(line.startswith("^p") and line.endswith("find a key by its name") for line in lines[everywhere:])
 
 
 @pytest.mark.usefixtures("artifacts")
