@@ -121,6 +121,21 @@ async def test_help_shows_the_keys_in_force_of_this_screen_and_of_all(data: Path
 
 
 @pytest.mark.usefixtures("artifacts")
+async def test_help_that_is_longer_than_the_terminal_is_scrolled(data: Path) -> None:
+    tui_lab.busy(data)
+    async with _app().run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "RUNNING" in shown(pilot))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "this screen" in shown(pilot))
+        assert "find a key by its name" not in shown(pilot)
+        await pilot.press("end")
+        await until(pilot, lambda: "find a key by its name" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
+
+
+@pytest.mark.usefixtures("artifacts")
 async def test_the_palette_has_what_the_focused_widget_does_too(data: Path) -> None:
     tui_lab.busy(data)
     async with _app().run_test(size=(140, 40)) as pilot:

@@ -32,9 +32,11 @@ class HelpScreen(ModalScreen[None]):
         lines = self._keys()
         keys = self.query_one("#keys", Lines)
         keys.border_title = "keys"
-        keys.border_subtitle = "esc closes"
+        keys.border_subtitle = "↑ ↓ scroll · esc closes"
         keys.styles.height = len(lines) + 2
         keys.show(lambda _: lines)
+        keys.can_focus = True  # in a small terminal it is longer than the screen
+        keys.focus()
 
     def _keys(self) -> list[Line]:
         """Those of the screen below and of what has its focus, then those that work everywhere."""
