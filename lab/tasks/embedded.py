@@ -41,11 +41,11 @@ def runtime_folder() -> Path:
         folder = Path("/tmp") / f"persona-lab-{os.getuid()}-{lab}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise LabError(f"{folder}: this folder belongs to somebody else; remove it or choose other artifacts.")
+        folder.chmod(0o700)
     except OSError as error:
-        raise LabError(f"{folder}: this folder cannot be made ({error}); choose other artifacts.") from None
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise LabError(f"{folder}: this folder belongs to somebody else; remove it or choose other artifacts.")
-    folder.chmod(0o700)
+        raise LabError(f"{folder}: this folder cannot be made or written ({error}); choose other artifacts.") from None
     return folder
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from planned import forget_settings, own_lab
 
+from lab.db.migrate import migrate
 from lab.errors import LabError
 from lab.safe import SafeStream
 from lab.tasks import embedded
@@ -129,3 +132,19 @@ def test_a_workers_log_cannot_drive_a_terminal(tmp_path: Path):
     with SafeStream((tmp_path / "log").open("wb"), encoding="utf-8", errors="replace") as log:
         print("a persona called \x1b]52;c;aGk=\x07\x9b2J\ud800", file=log)
     assert (tmp_path / "log").read_text() == "a persona called 2J?\n"
+
+
+@root_only
+def test_a_disk_that_went_read_only_is_one_sentence_of_a_worker(server):
+    root = server.parent.parent
+    embedded.stop()
+    migrate()
+    read_only = (
+        f"mount --bind {root} {root} && mount -o remount,ro,bind {root} || exit 9; exec {sys.executable} -m lab.tasks"
+    )
+    done = subprocess.run(["unshare", "-m", "sh", "-c", read_only], capture_output=True, text=True, check=False)
+    if done.returncode == 9:
+        pytest.skip("nothing can be mounted here")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot be made or written ([Errno 30] Read-only file system" in done.stderr
