@@ -192,6 +192,18 @@ async def test_a_synthetic_set_is_made_from_a_form() -> None:
     assert len(load(str(load_settings().artifacts / "data" / "synthetic")).personas) == 3
 
 
+async def test_the_cursor_goes_to_what_was_made_so_that_n_is_about_it() -> None:
+    make("older", 3, 4, 0, Work("generate"))
+    async with opened(tab="data") as pilot:
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+        await typed(pilot, "two")
+        await pilot.press("tab", "3", "tab", "4", "enter")
+        sets = pilot.app.screen.query_one(DatasetsTable)
+        await until(pilot, lambda: sets.row is not None and sets.row.name == "two")
+        assert len(sets.rows) == 2
+
+
 async def test_the_keys_of_the_form_are_not_hidden_by_what_was_said_before() -> None:
     async with opened(tab="data") as pilot:
         assert "enter opens a data set" in await pressed(pilot, "m")

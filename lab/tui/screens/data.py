@@ -56,6 +56,7 @@ class DataScreen(LabScreen["DataView"]):
         self._part = ""  # "": of all parts
         self._measured = False
         self._work: Work | None = None
+        self._brought = ""  # the name of a data set that is here now and not yet in the table
 
     # ------------------------------------------------------------ what is shown
 
@@ -118,6 +119,10 @@ class DataScreen(LabScreen["DataView"]):
             self._folder, self._persona = None, ""  # somebody has taken it away
         self._view = view
         self._sets.fill(view.lines)
+        brought = next((one for one in view.lines if one.kept and one.name == self._brought), None)
+        if brought is not None:  # enter and n are said to be about it
+            self._brought = ""
+            self._sets.select(brought.folder)
         if view.opened is not None:
             self._personas.tell(view.opened)
         self._tell_level()
@@ -297,6 +302,7 @@ class DataScreen(LabScreen["DataView"]):
             self._tell_fault(fault)
             self.set_focus(typed)
         else:
+            self._brought = name
             self.bar.say(fault or f"{name} is kept: enter looks into it, n starts a study on it")
         if self._feed is not None:
             self._feed.hurry()
