@@ -6,6 +6,7 @@ from lab.methods.recipe import RecipeBook, read_book
 from lab.methods.shard import in_shard
 from lab.metrics.similarity import cosine_similarity
 from lab.models.answer import Row
+from lab.models.embedder import Embedder
 from lab.models.resident import Resident
 from lab.models.serve import TurnNll, generate, nll
 from lab.models.training import Stopped
@@ -23,7 +24,7 @@ from lab.tasks.shards import keep_result
 
 def run(context: JobContext) -> Done:
     """Answer, score, and keep every prediction for reading; a shard leaves the scores to its join."""
-    given = material(context)
+    given, encoder = material(context), warm.embedder(context)  # what cannot be scored need not be answered first
     personas, book = in_shard(given.personas, context.spec), read_book(context.needed("book"))
     book = {persona: book[persona] for persona in personas if persona in book}
     prompter = Prompter(context, given)
@@ -33,7 +34,7 @@ def run(context: JobContext) -> Done:
     remote.answer_turns(context, [turn for turn in waiting if turn.endpoint], answers)
     _answer(context, book, [turn for turn in waiting if not turn.endpoint], answers)
     context.progress(Progress(progress=SHARE_OF_ANSWERS, step=len(turns), total_steps=len(turns), note="scoring"))
-    predictions = _score(context, book, turns, answers)
+    predictions = _score(context, encoder, book, turns, answers)
     write_predictions(context.folder, predictions)
     result = {
         "turns": len(turns),
@@ -101,9 +102,10 @@ def _answer(context: JobContext, book: RecipeBook, turns: list[Turn], answers: A
 # ---------------------------------------------------------------- scores
 
 
-def _score(context: JobContext, book: RecipeBook, turns: list[Turn], answers: Answers) -> list[Prediction]:
+def _score(
+    context: JobContext, encoder: Embedder, book: RecipeBook, turns: list[Turn], answers: Answers
+) -> list[Prediction]:
     texts = [answers.texts[turn.key] for turn in turns]
-    encoder = warm.embedder(context)
     similarity = cosine_similarity(encoder.encode([turn.reference for turn in turns]), encoder.encode(texts))
     likelihood = _likelihood(context, book, turns, answers)
     return [

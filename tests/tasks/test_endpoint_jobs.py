@@ -22,9 +22,11 @@ from lab.errors import LabError
 from lab.methods.plan import plan
 from lab.methods.recipe import read_book, write_book
 from lab.methods.spec import parse_study
+from lab.models import offline
 from lab.models.remote import AT_ONCE
 from lab.report.predictions import read_predictions
 from lab.settings import load_settings
+from lab.tasks import warm
 from lab.tasks.base_identity import fingerprint
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.executor import KINDS
@@ -118,6 +120,17 @@ def test_how_likely_it_finds_the_reference_is_not_known_and_not_shown_as_zero(be
     metrics = {metric for _, _, metric, _, _ in done.scores}
     assert "embedding_similarity" in metrics
     assert not [metric for metric in metrics if "nll" in metric]
+
+
+def test_nothing_is_asked_where_no_answer_could_be_scored(bench, server, monkeypatch):
+    def missing(name: str, cache: Path) -> Path:
+        raise LabError(f"{name} is not in {cache}")
+
+    monkeypatch.setattr(offline, "ensure", missing)
+    monkeypatch.setattr(warm._WARM, "embedder", None)
+    with pytest.raises(LabError, match="all-MiniLM-L6-v2 is not in"):
+        bench.evaluated(server.url)
+    assert server.asked == []
 
 
 def test_it_is_shown_the_personas_older_dialogues_where_the_method_says_so(bench, server):
