@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -37,6 +38,8 @@ def screen(
         _ready()
         _serve(host, port, {"low_bandwidth": low_bandwidth, "no_mouse": no_mouse})
         return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # it draws on stderr
+        raise LabError("the screen needs a terminal; without one, `lab status` and `lab jobs` say how things are.")
     from lab.tui.run import run as run_screen
 
     run_screen(low_bandwidth=low_bandwidth, no_mouse=no_mouse, prepare=_ready)

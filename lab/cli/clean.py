@@ -45,7 +45,7 @@ def clean(
         print_json({"removed": True} | as_json(gone) | {"database": vacuumed})
     else:
         if found.count or gone.count:
-            console.print(f"removed {gone.count:,} things, {size_text(gone.bytes)}")
+            console.print(f"removed {gone.count:,} thing{'s' if gone.count != 1 else ''}, {size_text(gone.bytes)}")
         console.print(_vacuum_text(vacuumed))
 
 

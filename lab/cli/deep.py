@@ -33,5 +33,6 @@ def _summary(checked: Checked, found: Found) -> str:
     number = len(checked.violations)
     faults = f"{number} violation{'s' if number != 1 else ''}" if number else "no violation"
     looked = f"{checked.jobs:,} jobs, {checked.artifacts:,} artifacts, {checked.data_sets:,} data sets"
-    spare = f"; `lab clean` would remove {found.count:,} things, {size_text(found.bytes)}" if found.count else ""
+    things = f"{found.count:,} thing{'s' if found.count != 1 else ''}, {size_text(found.bytes)}"
+    spare = f"; `lab clean` would remove {things}" if found.count else ""
     return f"{faults} in {looked}{spare}"

@@ -82,6 +82,10 @@ def test_unknown_job_and_study(shell):
     assert "no study named 'x'" in shell.refused("results", "x")
 
 
+def test_the_screen_without_a_terminal(shell):
+    assert "`lab status` and `lab jobs` say how things are" in shell.refused()
+
+
 def test_a_setting_that_does_not_exist(shell):
     assert "did you mean base" in shell.refused("status", LAB_BAES="x")
 
