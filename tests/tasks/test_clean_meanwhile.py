@@ -87,6 +87,7 @@ def test_two_cleans_at_once_do_the_work_of_one(data, tmp_path):
 
 def test_a_study_submitted_again_and_again_while_others_clean_loses_nothing(data):
     one, other = [plan("a", data), plan("b", data, "a")], [plan("c", data)]
+    study(data, *one)  # a data set that no study is on may go: who submits one then is told to do so again
     with ThreadPoolExecutor(1) as pool:
         for n in range(12):
             cleaning = pool.submit(clean)
