@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from textual import constants
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.message import Message
 
 from lab.tui.driver import PromptDriver
@@ -27,6 +27,8 @@ class Keyboard(PromptDriver):
     def process_message(self, message: Message) -> None:
         if isinstance(message, Key):
             self.pressed.append(message.key)
+        elif isinstance(message, Paste):
+            self.pressed.append(f"paste {message.text}")
 
     def type(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -69,6 +71,15 @@ def test_an_arrow_is_an_arrow(keyboard, pieces):
 def test_text_in_other_alphabets_may_come_in_pieces(keyboard):
     keyboard.type(*(bytes([one]) for one in "é語".encode()))
     seconds_until(keyboard, ["é", "語"])
+
+
+_PASTED = b"\x1b[200~a\x1bq \x1b[31mred\x1b[0m\x1b\x1b[201~\x1b[Bx\x1b[200~\x1b[201~\x1b[200~b\x1b[201~y"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 11, len(_PASTED)])
+def test_esc_in_a_pasted_text_presses_no_key_in_whatever_pieces_it_comes(keyboard, size):
+    keyboard.type(*(_PASTED[at : at + size] for at in range(0, len(_PASTED), size)))
+    seconds_until(keyboard, ["paste aq [31mred[0m", "down", "x", "paste ", "paste b", "y"])
 
 
 def test_who_sets_a_longer_time_gets_it(monkeypatch):
