@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text, update
+from textual.events import Key
 from textual.pilot import Pilot
 from tui_pilot import NARROW, line_with, opened, picking, pressed, settled, shown, typed, until
 
@@ -224,6 +225,21 @@ async def test_enter_opens_the_page_of_a_job_and_l_its_log_alone(data: Path) -> 
         assert " 62%" in line_with(shown(pilot), "RUNNING")
         await pressed(pilot, "escape", "escape")
         assert isinstance(pilot.app.screen, JobsScreen)
+
+
+@pytest.mark.parametrize("keys", [("enter", "enter"), ("enter", "3", "2"), ("enter", "3", "2", "enter", "enter")])
+async def test_enter_with_keys_right_behind_it_opens_one_page_at_most_and_on_its_own_tab(
+    keys: tuple[str, ...], data: Path
+) -> None:
+    tui_lab.busy(data)
+    async with opened() as pilot:
+        app = pilot.app
+        for key in keys:  # as they come when they are held: none waits for what the one before does
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await settled(pilot)
+        pages = {mode: stack[1:] for mode, stack in app._screen_stacks.items()}
+        assert len(pages.pop("jobs")) <= 1
+        assert not any(pages.values())
 
 
 async def test_the_page_of_the_next_job_shows_nothing_of_the_one_before(data: Path) -> None:

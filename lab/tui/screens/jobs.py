@@ -237,8 +237,8 @@ class JobsScreen(JobActs["JobsView"]):
 
     @on(Table.Chosen, "#jobs")
     def open_job(self) -> None:
-        """Enter opens the job's page."""
-        if self.present is not None:
+        """Enter opens the job's page, once; a key right behind it may have gone elsewhere."""
+        if self.present is not None and self.is_active:
             view = self._view.job if self._view else None
             if view is not None and view.detail.row.id == self.present.id:
                 open_page(self.lab, view)

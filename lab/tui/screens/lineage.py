@@ -83,6 +83,8 @@ class LineageScreen(LabScreen["Family"]):
         """Enter opens the job's page; where many share a line, the line."""
         from lab.tui.screens.job import JobScreen  # whose page leads here, too
 
+        if not self.is_active:  # a key right behind this one went elsewhere
+            return
         if self._chosen is not None:
             self.app.push_screen(JobScreen(self._chosen, ""))
         else:

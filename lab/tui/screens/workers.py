@@ -105,6 +105,8 @@ class WorkersScreen(LabScreen["WorkersView"]):
     def open_job(self) -> None:
         """Enter opens the page of the job that is done there."""
         row = self.table.row
+        if not self.is_active:  # a key right behind this one went elsewhere
+            return
         if row is not None and row.job is not None:
             self.app.push_screen(JobScreen(row.job.job, ""))
         elif row is not None:
