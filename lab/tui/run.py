@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -31,5 +32,7 @@ def run(low_bandwidth: bool = False, no_mouse: bool = False, prepare: Callable[[
     app = LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys, prepare=prepare)
     if app.driver_class is LinuxDriver:  # not in a browser
         app.driver_class = PromptDriver
+    # Ended from outside, it leaves the terminal as it found it.
+    signal.signal(signal.SIGTERM, lambda *_: app.exit())
     app.garbage.wait_for_quiet()
     app.run(mouse=not no_mouse)

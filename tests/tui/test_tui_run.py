@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 import tui_lab
 
-_MOUSE_ON = b"\x1b[?1000h"
+_MOUSE_ON, _MOUSE_OFF = b"\x1b[?1000h", b"\x1b[?1000l"
+_SCREEN_LEFT = b"\x1b[?1049l"
 _PATIENCE = 60.0
 
 
@@ -38,6 +40,25 @@ def test_the_screen_opens_in_a_terminal_and_q_leaves_it(artifacts: Path, data: P
     assert os.waitstatus_to_exitcode(status) == 0
     assert b"smart-home-6" in written
     assert (_MOUSE_ON in written) is not no_mouse
+
+
+def test_ended_from_outside_it_leaves_the_terminal_as_it_was(artifacts: Path, data: Path) -> None:
+    tui_lab.busy(data)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ["TERM"] = "xterm-256color"
+        os.execv(sys.executable, [sys.executable, "-c", "from lab.tui.run import run; run()"])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+    before = termios.tcgetattr(terminal)
+    _read(terminal, until=b"smart-home-6")
+    assert termios.tcgetattr(terminal) != before
+    os.kill(child, signal.SIGTERM)
+    said = _read(terminal, until=_SCREEN_LEFT)
+    said += _read(terminal, until=None)
+    os.waitpid(child, 0)
+    assert _MOUSE_OFF in said
+    assert b"Traceback" not in said
+    os.close(terminal)
 
 
 def _read(terminal: int, until: bytes | None) -> bytes:
