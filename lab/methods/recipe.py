@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -14,6 +13,9 @@ from lab.errors import LabError
 
 BOOK_FILE = "recipes.json"
 _EXACT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+Plain = str | int | float | bool | None  # nothing that could be nested deeper than it can be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class Recipe:
     weights: str = ""  # fingerprint of a base that is a folder
     prompt: str = "none"  # what `about` was made from: none | description | preferences
     about: str = ""  # goes into the system message
-    retrieve: Mapping[str, Any] | None = None  # k, by and show, as a method declares them
+    retrieve: Mapping[str, Plain] | None = None  # k, by and show, as a method declares them
     history: str = ""  # the persona whose dialogues are retrieved; "": the recipe's own
     gated: Gated | None = None  # on top of the adapters
-    endpoint: Mapping[str, Any] | None = None  # url, model, key and timeout of a model that serves instead of the base
+    endpoint: Mapping[str, Plain] | None = (
+        None  # url, model, key and timeout of a model that serves instead of the base
+    )
 
 
 RecipeBook = dict[str, Recipe]
