@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -175,6 +176,24 @@ def parse_study(content: dict[str, Any], where: str) -> Study:
     return study
 
 
+def _over_catalog(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    """A study's own method; one of a catalogue's name that says no `parameters` keeps all that it does not say."""
+    if "parameters" in table:
+        return table
+    each = {one: kept for spread in _catalog_tables().values() for one, kept in spread.items()} | declarations()
+    if name not in each:
+        near = difflib.get_close_matches(name, each, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "a method of your own says 'parameters'."
+        raise LabError(f"there is no method '{name}' to change; {hint}")
+    return changed(each[name], table)
+
+
+def changed(kept: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """A declaration with what a table says otherwise, key by key, within its tables too; a sweep is replaced whole."""
+    within = {key for key, part in table.items() if isinstance(part, dict) and isinstance(kept.get(key), dict)}
+    return {**kept, **table} | {key: kept[key] | table[key] for key in within - {"sweep"}}
+
+
 def _own_tables(own: Any, where: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Declared name → the methods it stands for; nothing where these are no tables."""
     if not (isinstance(own, dict) and all(isinstance(table, dict) for table in own.values())):
@@ -183,7 +202,7 @@ def _own_tables(own: Any, where: str) -> dict[str, dict[str, dict[str, Any]]]:
     whose: dict[str, str] = {}
     for name, table in own.items():
         try:
-            found[name] = spread_lists(name, table)
+            found[name] = spread_lists(name, _over_catalog(name, table))
         except LabError as error:
             raise LabError(f"{where}: {error}") from None
         for one in found[name]:

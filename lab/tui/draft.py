@@ -12,6 +12,7 @@ import tomlkit
 from tomlkit.items import Array, Table
 
 from lab.errors import LabError
+from lab.methods.spec import changed
 
 _LINE = 80  # characters; a longer list has a line for each of its values
 
@@ -181,7 +182,8 @@ def with_sweep(text: str, name: str, declared: Mapping[str, Any], sweep: Mapping
     Args:
         declared: the method as the catalogue has it; a table that says no more than that goes.
     """
-    table = {**own_tables(content(text)).get(name, declared)}
+    own = own_tables(content(text)).get(name, {})
+    table = dict(own) if "parameters" in own else changed(declared, own)
     table.pop("sweep", None)
     if sweep:
         table["sweep"] = dict(sweep)

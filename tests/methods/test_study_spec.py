@@ -113,7 +113,7 @@ def test_a_fault_of_a_study_is_one_sentence(changes, says):
 @pytest.mark.parametrize(
     ("method", "says"),
     [
-        ({}, "the key 'method.mine.parameters' is missing; add it."),
+        ({}, "there is no method 'mine' to change; a method of your own says 'parameters'."),
         ({"parameters": "lor"}, "'method.mine.parameters': Input should be 'none', 'lora', 'soft-prompt', 'pre"),
         ({"parameters": "lora", "shar": "persona"}, "there is no key 'method.mine.shar'; did you mean 'share'?"),
         ({"parameters": "lora", "lora": {"rnk": 3}}, "there is no key 'method.mine.lora.rnk'; did you mean 'rank'?"),
