@@ -1,4 +1,4 @@
-"""The line at the bottom: the keys of the moment, or what just happened, or a question."""
+"""The line at the bottom: what just happened and the keys of the moment, or a question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LEFT_OUT = Hint("", "…", "", "")
 
 
 class Bar(Lines):
-    """Key hints; a message covers them for some seconds, a question until it is answered."""
+    """Key hints; for some seconds a message stands before them, until it is answered a question in their place."""
 
     DEFAULT_CSS = """
     Bar { height: 1; dock: bottom; background: $panel; overflow-y: hidden; scrollbar-gutter: auto; }
@@ -45,6 +45,7 @@ class Bar(Lines):
         super().__init__()
         self._hints: list[Hint] = []
         self._fitting: list[Hint] = []
+        self._start = 0  # the cell where they begin
         self._message: Line = ()
         self._answers: Mapping[str, Callable[[], Any]] = {}
         self._before: Widget | None = None  # had the focus when the question came
@@ -117,17 +118,24 @@ class Bar(Lines):
             self._timer = None
 
     def _draw(self) -> None:
-        self.show(lambda cells: [fit_line(self._message or self._keys(cells), cells)])
+        self.show(lambda cells: [self._line(cells)])
 
-    def _keys(self, cells: int) -> Line:
-        self._fitting = fitting(self._hints, cells - 1)
-        return ((" ", ""), *(span for hint in self._fitting for span in hint.line))
+    def _line(self, cells: int) -> Line:
+        """The message, and beside it the hints, if at least the most needed have room there."""
+        self._start = width(self._message) + (2 if self._message else 1)
+        room = cells - self._start
+        hints = [] if self.asking else fitting(self._hints, room)
+        self._fitting = hints if not self._message or sum(width(hint.line) for hint in hints) <= room else []
+        if not self._fitting:
+            return fit_line(self._message, cells)
+        gap = (" " * (self._start - width(self._message)), "")
+        return fit_line((*self._message, gap, *(span for hint in self._fitting for span in hint.line)), cells)
 
     def on_click(self, event: Click) -> None:
         """Press the key under the mouse."""
-        if self._message:
+        x = event.x - self._start
+        if x < 0:
             return
-        x = event.x - 1
         for hint in self._fitting:
             x -= width(hint.line)
             if x < 0:
