@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 from lab.db.engine import connected
+from lab.db.invariants import check_invariants
 from lab.db.migrate import migrate
 
 _numbers = itertools.count()
@@ -108,3 +109,10 @@ def database(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     request.getfixturevalue("lab_home" if kind == "sqlite" else "postgres_lab")
     return kind
+
+
+@pytest.fixture
+def lawful(database: str) -> Iterator[str]:
+    """The same; at the end of the test its jobs must still be in order."""
+    yield database
+    assert check_invariants() == []

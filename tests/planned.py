@@ -128,3 +128,18 @@ def succeed_on_disk(lease: Lease) -> bool:
     folder.mkdir(parents=True)
     (folder / "result").write_text(left.artifact)
     return jobs.succeed(lease, replace(left, manifest=write_manifest(folder, {}))) is not None
+
+
+def fail(lease: Lease, times: int = 1) -> None:
+    """An error, and another as soon as its pause is over."""
+    for last in range(times, 0, -1):
+        jobs.fail(lease, "out of memory")
+        if last > 1:
+            assert jobs.retry_is_due(lease.job, lease.attempt)
+            lease = claimed()
+
+
+def lose(times: int) -> None:
+    """So many claims, each lost."""
+    for _ in range(times):
+        jobs.lose(claimed())

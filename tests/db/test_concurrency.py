@@ -14,16 +14,12 @@ from sqlalchemy import event
 from lab.db import jobs
 from lab.db.engine import engine
 from lab.db.graph import settle
-from lab.db.invariants import check_invariants
 from lab.db.tables import TERMINAL
 
 N_JOBS, N_THREADS = 40, 4
 
 
-@pytest.fixture(autouse=True)
-def lab(database: str) -> Iterator[None]:
-    yield
-    assert check_invariants() == []
+pytestmark = pytest.mark.usefixtures("lawful")
 
 
 @contextmanager

@@ -6,15 +6,9 @@ import pytest
 from planned import claim, claimed, planned, state, submit, succeed
 
 from lab.db import jobs
-from lab.db.invariants import check_invariants
 from lab.db.pause import pause, paused, resume
 
-
-@pytest.fixture(autouse=True)
-def lab(database):
-    """In both databases."""
-    yield
-    assert check_invariants() == []
+pytestmark = pytest.mark.usefixtures("lawful")
 
 
 def test_nothing_of_a_paused_queue_is_claimed_until_it_goes_on():

@@ -26,6 +26,18 @@ def test_what_a_sweep_tried_is_told_by_method_and_seed():
     assert scores.sweeps(1) == {"method": [(0, tried), (2, tried[::-1])]}
 
 
+def test_what_was_made_for_a_method_is_added_up_within_a_seed_and_averaged_over_seeds():
+    made = [("augment", 0, {"seconds": 100.0}), ("train", 0, {"train_seconds": 20.0, "parameters": 8}),
+            ("meta", 1, {"tokens": 5}), ("train", 1, {"train_seconds": 60.0, "parameters": 8})]  # fmt: skip
+    submit(*(planned(f"{n}", kind=kind, spec={"seed": seed}) for n, (kind, seed, _) in enumerate(made)))
+    for _, _, result in made:
+        lease = claimed()
+        jobs.succeed(lease, Outcome(f"{lease.job}/1", "f" * 64, result))
+    assert scores.costs(1, "test") == {
+        "method": {"train_seconds": 90.0, "parameters": 8, "seconds_per_answer": None}
+    }, "an older learned start tells no seconds"
+
+
 def test_the_splits_and_task_types_of_a_study():
     evaluations = [planned(split, kind="evaluate", spec={"seed": 0, "split": split}) for split in ("test", "val")]
     submit(*evaluations)

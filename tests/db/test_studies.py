@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from planned import all_jobs, claimed, job, planned, state, states, submit, succeed
 from sqlmodel import select
 
 from lab.db import jobs
 from lab.db.engine import reading
-from lab.db.invariants import check_invariants
 from lab.db.tables import JobParent, StudyJob
 
 CHAIN = (planned("train"), planned("evaluate", "train", kind="evaluate"))
 
 
-@pytest.fixture(autouse=True)
-def lab(database: str) -> Iterator[None]:
-    yield
-    assert check_invariants() == []
+pytestmark = pytest.mark.usefixtures("lawful")
 
 
 def named_by(study: int) -> list[int]:

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from serving import strong_adapter
 from tiny_model import CHATML, random_model, tokenizer_of, train_tokenizer
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 
 from lab.models.base import BaseModel
+from lab.models.resident import Resident
+from lab.models.training import Learned
+from lab.models.virtual import VirtualConfig, initial_tokens
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -51,3 +55,19 @@ def base(
         dtype=torch.float32,
         eos_ids=frozenset({eos, tokenizer.eos_token_id}),
     )
+
+
+@pytest.fixture
+def resident(base: BaseModel) -> Resident:
+    return Resident(base)
+
+
+@pytest.fixture
+def names(resident: Resident) -> list[str]:
+    """Ids of resident adapters: five LoRA ones of several ranks and targets, two soft prompts, two prefixes."""
+    base = resident.base
+    made: list[Learned] = [strong_adapter(base, seed, rank) for seed, rank in enumerate((2, 4, 4, 8))]
+    made.append(strong_adapter(base, 9, 3, ("down_proj", "v_proj")))
+    made += [initial_tokens(base.model, VirtualConfig("soft-prompt", size), seed=size) for size in (1, 3)]
+    made += [initial_tokens(base.model, VirtualConfig("prefix", size), seed=size) for size in (2, 4)]
+    return [resident.add(each) for each in made]
