@@ -8,7 +8,7 @@ import pytest
 import tui_lab
 from textual.pilot import Pilot
 from tui_chat import chat_screen, choose
-from tui_pilot import shown, typed, until
+from tui_pilot import shows, typed, until
 from tui_snap import Compare, Steps, app_in, at, looks, press, sees
 
 from lab.db import jobs, queries
@@ -20,7 +20,7 @@ def _asks(words: str) -> Steps:
     async def step(pilot: Pilot[None]) -> None:
         await typed(pilot, words)
         await pilot.press("enter")
-        await until(pilot, lambda: "waits for a worker" in shown(pilot))
+        await shows(pilot, "waits for a worker")
 
     return step
 
@@ -34,7 +34,7 @@ def _methods(*methods: str) -> Steps:
 
 async def _answered(pilot: Pilot[None]) -> None:
     tui_lab.answer_chat()
-    await until(pilot, lambda: "first token" in shown(pilot))
+    await shows(pilot, "first token")
     while taken := jobs.claim("chat", "w", "cpu"):
         jobs.reply(taken.lease, "Perfect! Lights to 40%, your", {})
         last = chat_screen(pilot).conversation.last
@@ -71,7 +71,7 @@ def test_chat_failed(snap_compare: Compare, size: tuple[int, int], theme: str, d
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         jobs.fail(taken.lease, "smollm2-135m: the weights are not there and the hub cannot be reached")
-        await until(pilot, lambda: "the weights are not there" in shown(pilot))
+        await shows(pilot, "the weights are not there")
 
     steps = at("chat", sees("base model as it is"), _asks("Hello"), failed)
     assert snap_compare(app_in(theme), terminal_size=size, run_before=steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from textual.pilot import Pilot
-from tui_pilot import shown, until
+from tui_pilot import shown, shows, until
 from tui_snap import Compare, Steps, app_in, at, looks, press, sees
 
 from lab.tui.feeds import study_options
@@ -79,7 +79,7 @@ def test_curves(snap_compare: Compare, size: tuple[int, int], theme: str, data: 
 
     async def curves(pilot: Pilot[None]) -> None:
         await pilot.app.push_screen(ChartScreen(7))
-        await until(pilot, lambda: "0.526 at 180" in shown(pilot))
+        await shows(pilot, "0.526 at 180")
 
     steps = at("data", curves, press("left", *["pageup"] * 5), press("plus"))
     assert snap_compare(app_in(theme), terminal_size=size, run_before=steps)
@@ -91,7 +91,7 @@ def test_curves_to_choose_from(snap_compare: Compare, size: tuple[int, int], the
 
     async def choosing(pilot: Pilot[None]) -> None:
         await pilot.app.push_screen(ChartScreen(7))
-        await until(pilot, lambda: "0.526 at 180" in shown(pilot))
+        await shows(pilot, "0.526 at 180")
         await pilot.press("o")
 
     steps = at("data", choosing, sees("unmark all"), sees("otto"))

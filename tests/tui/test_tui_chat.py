@@ -8,7 +8,7 @@ import pytest
 import tui_lab
 from textual.widgets import Input
 from tui_chat import ask, chat_screen, spec, to_chat, to_context
-from tui_pilot import NARROW, WIDE, opened, picking, pressed, settled, shown, typed, until
+from tui_pilot import NARROW, WIDE, opened, picking, pressed, settled, shown, shows, typed, until
 
 from lab.db import jobs, queries
 from lab.errors import LabError
@@ -24,7 +24,7 @@ async def test_without_a_trained_method_it_says_what_to_wait_for(data: Path) -> 
     async with opened() as pilot:
         assert "lab run --data" in await to_chat(pilot)
         tui_lab.queue_study(data)
-        await until(pilot, lambda: "no method is trained yet: 0 of 12" in shown(pilot))
+        await shows(pilot, "no method is trained yet: 0 of 12")
 
 
 async def test_persona_context_and_methods_are_in_sight(data: Path) -> None:
@@ -41,15 +41,15 @@ async def test_an_answer_grows_and_then_says_what_it_did_and_which_weights_gave_
     async with opened(NARROW) as pilot:
         await to_chat(pilot)
         await ask(pilot, "Lights please")
-        assert "waits for a worker" in await until(pilot, lambda: "you  Lights please" in shown(pilot))
+        assert "waits for a worker" in await shows(pilot, "you  Lights please")
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         assert taken.spec["persona"] == "maya"
         assert taken.spec["messages"] == [{"role": "user", "content": "Lights please"}]
         assert taken.spec["context"]["weather"] == "rainy"
-        await until(pilot, lambda: "reads, or loads the model" in shown(pilot))
+        await shows(pilot, "reads, or loads the model")
         jobs.reply(taken.lease, "Setting \x1b[31mthe [b]lights", {})
-        await until(pilot, lambda: "Setting the [b]lights▌" in shown(pilot))
+        await shows(pilot, "Setting the [b]lights▌")
         info = {
             "base": "smollm2-135m",
             "adapters": [{"name": "unified", "digest": "3fa9c1d2"}, {"name": "hybrid/maya", "digest": "91be07aa"}],
@@ -59,7 +59,7 @@ async def test_an_answer_grows_and_then_says_what_it_did_and_which_weights_gave_
         }
         jobs.reply(taken.lease, "Setting the lights to 40%.", info)
         jobs.succeed(taken.lease, jobs.Outcome("", "", info))
-        screen = await until(pilot, lambda: "first token" in shown(pilot))
+        screen = await shows(pilot, "first token")
         assert "Setting the lights to 40%.\n" in screen
         assert "lights brightness 40" in screen
         assert "unified@3fa9c1 + hybrid/maya@91be07  first token 0.41s · all 2.1s" in screen
@@ -73,11 +73,11 @@ async def test_esc_stops_while_it_writes(data: Path) -> None:
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         jobs.reply(taken.lease, "It all began", {})
-        await until(pilot, lambda: "It all began" in shown(pilot))
+        await shows(pilot, "It all began")
         await pilot.press("escape")
         await until(pilot, lambda: jobs.beat(taken.lease).cancel)
         jobs.cancelled(taken.lease)
-        screen = await until(pilot, lambda: "  stopped" in shown(pilot))
+        screen = await shows(pilot, "  stopped")
         assert "It all began" in screen
         assert isinstance(pilot.app.screen, ChatScreen)
         assert pilot.app.screen.prompt.has_focus  # one can write on
@@ -90,7 +90,7 @@ async def test_a_question_waits_for_the_answer_before_it(data: Path) -> None:
         await ask(pilot, "One")
         await typed(pilot, "Two")
         await pilot.press("enter")
-        await until(pilot, lambda: "still being written" in shown(pilot))
+        await shows(pilot, "still being written")
         assert queries.queue_length("chat") == 1
 
 
@@ -102,7 +102,7 @@ async def test_an_answer_that_failed_says_why(data: Path) -> None:
         taken = jobs.claim("chat", "w", "cpu")
         assert taken is not None
         jobs.fail(taken.lease, "the base model is not there; check the network")
-        await until(pilot, lambda: "the base model is not there; check the network" in shown(pilot))
+        await shows(pilot, "the base model is not there; check the network")
         await ask(pilot, "Hello again")
         messages = spec(taken.lease.job + 1)["messages"]
         assert messages == [{"role": "user", "content": "Hello again"}]
@@ -130,12 +130,12 @@ async def test_a_persona_is_searched_by_its_description_and_has_conversations_of
         await to_chat(pilot)
         await ask(pilot, "I am Maya")
         tui_lab.answer_chat(("Hello Maya.",))
-        await until(pilot, lambda: "Hello Maya." in shown(pilot))
+        await shows(pilot, "Hello Maya.")
         await pilot.press("escape", "p")
         await picking(pilot)
         await typed(pilot, "exact numbers")
         await pilot.press("enter")
-        screen = await until(pilot, lambda: " Otto" in shown(pilot))
+        screen = await shows(pilot, " Otto")
         assert "Hello Maya." not in screen
         await pilot.press("i")
         await ask(pilot, "I am Otto")
@@ -144,7 +144,7 @@ async def test_a_persona_is_searched_by_its_description_and_has_conversations_of
         await pilot.press("escape", "p")
         await picking(pilot)
         await pilot.press("up", "enter")
-        await until(pilot, lambda: "Hello Maya." in shown(pilot))
+        await shows(pilot, "Hello Maya.")
 
 
 async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
@@ -156,7 +156,7 @@ async def test_the_focus_stays_where_it_is_until_i_or_esc(data: Path) -> None:
         await pilot.press("escape", "p")
         await picking(pilot)
         await pilot.press("down", "enter")
-        await until(pilot, lambda: " Otto" in shown(pilot))
+        await shows(pilot, " Otto")
         assert "esc 1 2" not in shown(pilot).splitlines()[0]
         await pilot.press("N", "3")
         await until(pilot, lambda: pilot.app.current_mode == "results")
@@ -179,7 +179,7 @@ async def test_words_that_look_like_commands_are_not_sent(data: Path) -> None:
         assert chat_screen(pilot).prompt.has_focus
         await typed(pilot, "/quit")
         await pilot.press("enter")
-        assert "/quit is no command here" in await until(pilot, lambda: "/help shows" in shown(pilot))
+        assert "/quit is no command here" in await shows(pilot, "/help shows")
         assert queries.queue_length("chat") == 0
 
 
@@ -188,12 +188,12 @@ async def test_a_study_without_a_trained_method_shows_nobody_of_the_study_before
     async with opened(NARROW) as pilot:
         assert "Maya" in await to_chat(pilot)
         tui_lab.queue_study(data, "another", ("base",), base="smollm2-360m")
-        await until(pilot, lambda: "a new study was added: another" in shown(pilot))
+        await shows(pilot, "a new study was added: another")
         assert "Maya" in shown(pilot)
         await pilot.press("escape", "s")
         await picking(pilot)
         await pilot.press("up", "enter")
-        screen = await until(pilot, lambda: "no method is trained yet" in shown(pilot))
+        screen = await shows(pilot, "no method is trained yet")
         assert "Maya" not in screen
         assert "another ▸" in screen
 
@@ -244,7 +244,7 @@ async def test_capital_n_begins_anew(data: Path) -> None:
         await to_chat(pilot)
         await ask(pilot, "Hello")
         tui_lab.answer_chat(("Good day.",))
-        await until(pilot, lambda: "Good day." in shown(pilot))
+        await shows(pilot, "Good day.")
         await pilot.press("escape", "N")
         await settled(pilot)
         assert "Good day." not in shown(pilot)
@@ -277,7 +277,7 @@ async def test_an_answer_goes_on_while_one_looks_elsewhere(data: Path) -> None:
         await settled(pilot)
         tui_lab.answer_chat(("While you were away.",))
         pilot.app.switch_mode("chat")
-        await until(pilot, lambda: "While you were away." in shown(pilot))
+        await shows(pilot, "While you were away.")
 
 
 def test_a_conversation_is_told_to_the_model_without_what_was_never_answered() -> None:

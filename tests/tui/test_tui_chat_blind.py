@@ -9,7 +9,7 @@ import pytest
 import tui_lab
 from textual.pilot import Pilot
 from tui_chat import ask, chat_screen, choose, done_writing, to_chat
-from tui_pilot import NARROW, WIDE, opened, pressed, shown, typed, until
+from tui_pilot import NARROW, WIDE, opened, pressed, shown, shows, typed, until
 
 from lab.cli.picks import picks_of
 from lab.db import jobs, queries
@@ -38,7 +38,7 @@ async def another(pilot: Pilot[None], words: str, count: int) -> list[str]:
     for number in range(count):
         tui_lab.answer_chat((f"Answer {number + 1}.",))
     await done_writing(pilot)
-    await until(pilot, lambda: "which answer is better?" in shown(pilot))
+    await shows(pilot, "which answer is better?")
     last = chat_screen(pilot).conversation.last
     assert last is not None
     return list(last.answers)
@@ -48,12 +48,12 @@ async def test_nobody_is_named_until_the_better_answer_is_picked(data: Path) -> 
     tui_lab.done(data)
     async with opened(WIDE) as pilot:
         order = await blind(pilot, "unified", "persona", "hybrid")
-        screen = await until(pilot, lambda: "which answer is better?" in shown(pilot))
+        screen = await shows(pilot, "which answer is better?")
         for hidden in ("unified", "persona", "hybrid", "@", "first token"):
-            assert hidden not in "\n".join(screen.splitlines()[2:])
+            assert hidden not in "\n".join(screen.splitlines()[2:-1])  # the last line names keys
         assert screen.index("Answer 1.") < screen.index("Answer 2.") < screen.index("Answer 3.")
         await pilot.press("2")
-        screen = await until(pilot, lambda: "✓ picked" in shown(pilot))
+        screen = await shows(pilot, "✓ picked")
         titles = next(row for row in screen.splitlines() if "✓ picked" in row)
         assert [title.split()[0] for title in titles.split("│")] == order
         assert "✓" in titles.split("│")[1]
@@ -84,7 +84,7 @@ async def test_the_sides_can_be_picked_by_arrows(data: Path, key: str, place: in
     async with opened(WIDE) as pilot:
         order = await blind(pilot, "unified", "hybrid")
         await pilot.press(key)
-        await until(pilot, lambda: "✓ picked" in shown(pilot))
+        await shows(pilot, "✓ picked")
         assert [row.picked for row in picks(STUDY)] == [order[place]]
 
 
@@ -107,7 +107,7 @@ async def test_a_question_waits_for_the_pick_and_a_file_for_the_names(data: Path
         await pilot.press("i")
         await typed(pilot, "Next")
         await pilot.press("enter")
-        await until(pilot, lambda: "pick the better answer first" in shown(pilot))
+        await shows(pilot, "pick the better answer first")
         assert queries.queue_length("chat") == 0
         assert chat_screen(pilot).prompt.value == "Next"
         assert "not counted" in await pressed(pilot, "escape", "b")  # blind no more
@@ -144,7 +144,7 @@ async def test_where_an_answer_failed_there_is_nothing_to_pick(data: Path) -> No
         assert taken is not None
         jobs.fail(taken.lease, "the weights are not there")
         tui_lab.answer_chat()
-        screen = await until(pilot, lambda: "not counted" in shown(pilot))
+        screen = await shows(pilot, "not counted")
         assert "the weights are not there" in screen
         assert "which answer" not in screen
         assert picks(STUDY) == []
@@ -168,7 +168,7 @@ async def test_a_narrow_terminal_shows_one_answer_at_a_time_and_its_number(data:
         assert "Answer 1." not in screen
         assert picks(STUDY) == []
         await pilot.press("2")
-        await until(pilot, lambda: "✓ picked" in shown(pilot))
+        await shows(pilot, "✓ picked")
         assert [row.picked for row in picks(STUDY)] == [order[1]]
 
 
@@ -179,7 +179,7 @@ async def test_picks_become_a_table_on_the_screen_and_in_the_shell(
     async with opened(WIDE) as pilot:
         await to_chat(pilot)
         await pilot.press("escape", "v")
-        await until(pilot, lambda: "nothing was picked" in shown(pilot))
+        await shows(pilot, "nothing was picked")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
         order = await blind(pilot, "unified", "hybrid")
@@ -189,7 +189,7 @@ async def test_picks_become_a_table_on_the_screen_and_in_the_shell(
             await pressed(pilot, str(1 + order.index(method)))
         await pilot.press("escape", "v")
         await until(pilot, lambda: isinstance(pilot.app.screen, PicksScreen))
-        screen = await until(pilot, lambda: "4 blind rounds with 1 persona" in shown(pilot))
+        screen = await shows(pilot, "4 blind rounds with 1 persona")
         assert "hybrid                    3    0      1       75%   30%…95%      50%" in screen
     capsys.readouterr()
     picks_of(STUDY, json=False)

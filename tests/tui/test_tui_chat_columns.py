@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from tui_chat import ask, chat_screen, choose, spec, to_chat
-from tui_pilot import NARROW, WIDE, opened, pressed, shown, until
+from tui_pilot import NARROW, WIDE, opened, pressed, shown, shows, until
 
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.columns import MethodsScreen
@@ -22,7 +22,7 @@ async def test_two_methods_answer_side_by_side_and_each_keeps_its_own_conversati
         await ask(pilot, "Hello", answers=2)
         for words in ("First answer.", "Second answer."):
             tui_lab.answer_chat((words,))
-        await until(pilot, lambda: "Second answer." in shown(pilot))
+        await shows(pilot, "Second answer.")
         await ask(pilot, "And now", answers=2)
         said = set()
         for _ in range(2):
@@ -100,7 +100,7 @@ async def test_answers_to_one_question_stand_on_one_row_and_earlier_turns_across
         await ask(pilot, "Before")
         long = "One answer that is long enough to need more than half of all the width that there is on this screen."
         tui_lab.answer_chat((long,))
-        await until(pilot, lambda: "on this screen." in shown(pilot))
+        await shows(pilot, "on this screen.")
         await choose(pilot, "hybrid", "base", "unified")
         await ask(pilot, "Now all", answers=3)
         for words in ("Left " * 20, "Middle.", "Right."):

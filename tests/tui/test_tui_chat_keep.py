@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tui_lab
 from tui_chat import ask, chat_screen, choose, done_writing, spec, to_chat
-from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, typed, until
+from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, shows, typed, until
 
 from lab.db import jobs, queries
 from lab.db.jobs import Outcome
@@ -224,7 +224,7 @@ async def test_a_conversation_is_saved_opened_in_another_lab_screen_and_goes_on(
             tui_lab.answer_chat((words,))
         before = await done_writing(pilot)
         await pilot.press("escape", "S")
-        await until(pilot, lambda: "saved: smart-home-6/2026-03-04-093000-maya.json" in shown(pilot))
+        await shows(pilot, "saved: smart-home-6/2026-03-04-093000-maya.json")
     folder = artifacts / "chats" / "smart-home-6"
     assert "> Me too." in (folder / "2026-03-04-093000-maya.md").read_text()
     (folder / "2026-03-05-broken.json").write_text("{")
@@ -238,7 +238,7 @@ async def test_a_conversation_is_saved_opened_in_another_lab_screen_and_goes_on(
         await pilot.press("O")
         await picking(pilot)
         await pilot.press("down", "enter")
-        after = await until(pilot, lambda: "Me too." in shown(pilot))
+        after = await shows(pilot, "Me too.")
         assert _said(after) == _said(before)
         await pilot.press("i")
         await ask(pilot, "Do you", answers=2)
@@ -266,7 +266,7 @@ async def test_an_answer_is_copied_whole_and_of_several_the_one_that_is_named(da
         await done_writing(pilot)
         assert "copy which answer?  1 unified   2 hybrid" in await pressed(pilot, "escape", "c")
         await pilot.press("1")
-        await until(pilot, lambda: "copied Left. Two lines." in shown(pilot))
+        await shows(pilot, "copied Left. Two lines.")
         assert pilot.app.clipboard == "Left.\nTwo lines."
         await pressed(pilot, "c", "2")
         assert pilot.app.clipboard == "Right red."

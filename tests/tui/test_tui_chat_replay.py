@@ -9,7 +9,7 @@ import pytest
 import tui_lab
 from textual.pilot import Pilot
 from tui_chat import ask, chat_screen, choose, done_writing, spec, to_chat
-from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, until
+from tui_pilot import NARROW, WIDE, opened, picking, pressed, shown, shows, until
 
 from lab.db import queries
 from lab.db.looks import looks
@@ -101,11 +101,11 @@ async def test_to_replay_test_asks_first_and_counts_as_a_look_once(data: Path) -
     async with opened(NARROW) as pilot:
         await to_chat(pilot)
         await pilot.press("escape", "r", "t")
-        await until(pilot, lambda: "is counted as a look" in shown(pilot))
+        await shows(pilot, "is counted as a look")
         await pressed(pilot, "x")
         assert looks(study.dataset) == []
         await pilot.press("r", "t")
-        await until(pilot, lambda: "is counted as a look" in shown(pilot))
+        await shows(pilot, "is counted as a look")
         await pilot.press("y")
         await picking(pilot)
         (look,) = looks(study.dataset)

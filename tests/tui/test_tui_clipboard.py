@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from tui_pilot import opened, shown, until
+from tui_pilot import opened, shows
 
 from lab.errors import LabError
 from lab.tui.clipboard import in_screen, in_tmux, osc52
@@ -73,5 +73,5 @@ async def test_y_copies_a_workers_id_and_says_so(data: Path, monkeypatch: pytest
         assert pilot.app._driver is not None
         monkeypatch.setattr(pilot.app._driver, "write", written.append)
         await pilot.press("y")
-        await until(pilot, lambda: "copied the id of worker gpu01:4242" in shown(pilot))
+        await shows(pilot, "copied the id of worker gpu01:4242")
         assert osc52("gpu01:4242:0badcafe", {"TMUX": "1"}) in written

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, delete
 from tui_lab import queue_study
-from tui_pilot import opened, shown, until
+from tui_pilot import opened, shows, until
 
 from lab.db.engine import writing
 from lab.db.queries import get_job, get_study, list_jobs
@@ -84,11 +84,11 @@ async def test_y_on_a_job_opens_its_clone_as_a_new_study(data: Path) -> None:
     queue_study(data)
     job = _job_of("hybrid", "train")
     async with opened(tab="jobs") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         pilot.app.screen.query_one("#jobs").select(job)  # type: ignore[attr-defined]
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewStudyScreen))
-        screen = await until(pilot, lambda: "[method.hybrid]" in shown(pilot))
+        screen = await shows(pilot, "[method.hybrid]")
         assert f"# hybrid as in study smart-home-6, job {job}" in screen
         assert "smart-home-6-2" in screen
         await pilot.press("escape")  # nothing was changed
@@ -100,7 +100,7 @@ async def test_y_on_a_job_opens_its_clone_as_a_new_study(data: Path) -> None:
 async def test_y_on_the_overview_opens_the_clone_of_a_study(data: Path) -> None:
     queue_study(data)
     async with opened(tab="overview") as pilot:
-        await until(pilot, lambda: "smart-home-6" in shown(pilot))
+        await shows(pilot, "smart-home-6")
         await pilot.press("y")
-        screen = await until(pilot, lambda: "# as study smart-home-6" in shown(pilot))
+        screen = await shows(pilot, "# as study smart-home-6")
         assert 'name = "smart-home-6-2"' in screen

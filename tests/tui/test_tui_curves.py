@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from textual.pilot import Pilot
-from tui_pilot import opened, pressed, settled, shown, typed, until
+from tui_pilot import opened, pressed, settled, shown, shows, typed, until
 
 from lab.tui.feeds import chart
 from lab.tui.screens.chart import ChartScreen
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("artifacts")
 async def looking(data: Path) -> AsyncIterator[Pilot[None]]:
     tui_lab.busy(data)
     async with opened(tab="jobs") as pilot:
-        await until(pilot, lambda: "checkpoint 186" in shown(pilot))
+        await shows(pilot, "checkpoint 186")
         await pilot.press("z")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChartScreen) and "a ━ 7 persona" in shown(pilot))
         yield pilot
@@ -93,7 +93,7 @@ async def test_curves_of_groups_and_of_other_jobs_are_laid_over(data: Path) -> N
         await pilot.press("space", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChartScreen))
         await settled(pilot)
-        said = await until(pilot, lambda: "c ━ 7 persona · maya · train" in shown(pilot))
+        said = await shows(pilot, "c ━ 7 persona · maya · train")
         assert "0.760 at 186" in said
         assert "d ━ 4 unified · train" in said
         assert "no point yet" in said
@@ -127,7 +127,7 @@ async def test_a_job_without_curves_says_when_they_begin(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(tab="jobs") as pilot:
         await pilot.app.push_screen(ChartScreen(1))
-        await until(pilot, lambda: "no point yet: curves begin with the first step" in shown(pilot))
+        await shows(pilot, "no point yet: curves begin with the first step")
         for key in ("left", "plus", "y", "0"):
             await pressed(pilot, key)
         assert isinstance(pilot.app.screen, ChartScreen)

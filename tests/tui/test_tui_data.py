@@ -9,7 +9,7 @@ import pytest
 import tui_lab
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_pilot import line_with, opened, pressed, settled, shown, typed, until
+from tui_pilot import line_with, opened, pressed, settled, shown, shows, typed, until
 
 from lab.data.load import load
 from lab.errors import LabError
@@ -58,12 +58,12 @@ async def test_a_data_set_opens_to_its_personas_and_these_to_what_they_said(data
         assert "train 36, val 12, test 12" in screen
         assert "leakage none" in screen
         await pilot.press("down", "enter")
-        screen = await until(pilot, lambda: "otto-00" in shown(pilot))
+        screen = await shows(pilot, "otto-00")
         assert "Lights and some music please" in screen
         assert "evening · rainy · weekday" in screen
         assert "data sets ▸ home ▸ otto  all parts" in screen
         await pilot.press("v", "v")
-        screen = await until(pilot, lambda: "▸ otto  val" in shown(pilot))
+        screen = await shows(pilot, "▸ otto  val")
         assert "otto-06  val" in screen
         assert "train" not in screen.split("otto-06")[1].split("otto-07")[0]
         await pilot.press("escape", "escape")
@@ -74,9 +74,9 @@ async def test_m_measures_it(data: Path) -> None:
     tui_lab.queue_study(data)
     async with opened(tab="data") as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: "m measures it" in shown(pilot))
+        await shows(pilot, "m measures it")
         await pilot.press("m")
-        screen = await until(pilot, lambda: "distinct-2" in shown(pilot))
+        screen = await shows(pilot, "distinct-2")
         assert "turns per dialogue 2.00" in screen
         assert "simple 40%" in screen
         assert "told apart by user text" in screen
@@ -88,16 +88,16 @@ async def test_escape_gives_measuring_up_and_goes_nowhere_else(data: Path, monke
     tui_lab.queue_study(data)
     async with opened(tab="data") as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: "m measures it" in shown(pilot))
+        await shows(pilot, "m measures it")
         await pilot.press("m")
-        await until(pilot, lambda: "measuring…  esc stops it" in shown(pilot))
+        await shows(pilot, "measuring…  esc stops it")
         await pilot.press("escape")
-        screen = await until(pilot, lambda: "measuring was given up" in shown(pilot))
+        screen = await shows(pilot, "measuring was given up")
         assert "data sets ▸" in screen
         assert "measuring…" not in screen
         monkeypatch.undo()
         await pilot.press("m")  # at once: nobody waits for what was given up
-        await until(pilot, lambda: "distinct-2" in shown(pilot))
+        await shows(pilot, "distinct-2")
         gate.set()
 
 
@@ -124,7 +124,7 @@ async def test_data_sets_too_small_to_be_split_say_so() -> None:
     make("few", 2, 2, 0, Work("generate"))
     async with opened(tab="data") as pilot:
         await pilot.press("enter")
-        screen = await until(pilot, lambda: "data sets ▸ few" in shown(pilot))
+        screen = await shows(pilot, "data sets ▸ few")
         assert "split by time none" in screen
         assert "✗" in screen
 
@@ -135,7 +135,7 @@ async def test_data_sets_too_small_to_be_split_say_so() -> None:
 async def test_a_folder_is_brought_in_by_its_path(data: Path) -> None:
     async with opened(tab="data") as pilot:
         await _submit(pilot, str(data))
-        screen = await until(pilot, lambda: "home is kept: enter looks into it" in shown(pilot))
+        screen = await shows(pilot, "home is kept: enter looks into it")
         assert "under its name" in line_with(screen, "home", "60")
     assert len(load(str(load_settings().artifacts / "data" / "home")).personas) == 6
 
@@ -143,7 +143,7 @@ async def test_a_folder_is_brought_in_by_its_path(data: Path) -> None:
 async def test_it_can_be_given_another_name(data: Path) -> None:
     async with opened(tab="data") as pilot:
         await _submit(pilot, f"{data} as winter")
-        await until(pilot, lambda: "winter is kept" in shown(pilot))
+        await shows(pilot, "winter is kept")
 
 
 async def test_every_fault_of_a_folder_is_told_where_it_was_typed_and_nothing_is_kept(data: Path) -> None:
@@ -152,7 +152,7 @@ async def test_every_fault_of_a_folder_is_told_where_it_was_typed_and_nothing_is
     (data / "dialogues.jsonl").write_text("\n".join(lines))
     async with opened(tab="data") as pilot:
         await _submit(pilot, str(data))
-        screen = await until(pilot, lambda: "dialogues.jsonl:4:" in shown(pilot))
+        screen = await shows(pilot, "dialogues.jsonl:4:")
         assert "dialogues.jsonl:8:" in screen
         assert isinstance(pilot.app.focused, Input), "to be mended at once"
         assert pilot.app.focused.value == str(data)
@@ -166,14 +166,14 @@ async def test_every_fault_of_a_folder_is_told_where_it_was_typed_and_nothing_is
 async def test_what_is_no_data_set_is_one_sentence(typing: str, says: str) -> None:
     async with opened(tab="data") as pilot:
         await _submit(pilot, typing)
-        await until(pilot, lambda: says in shown(pilot))
+        await shows(pilot, says)
 
 
 async def test_a_name_that_another_data_set_has_is_refused(data: Path) -> None:
     make("home", 3, 4, 0, Work("generate"))
     async with opened(tab="data") as pilot:
         await _submit(pilot, str(data))
-        await until(pilot, lambda: "holds another data set" in shown(pilot))
+        await shows(pilot, "holds another data set")
 
 
 # ---------------------------------------------------------------- generating
@@ -187,7 +187,7 @@ async def test_a_synthetic_set_is_made_from_a_form() -> None:
         for word in ("name", "personas", "dialogues", "seed", "⏎ go", "tab next field", "esc back"):
             assert word in screen
         await pilot.press("tab", "3", "tab", "4", "enter")
-        screen = await until(pilot, lambda: "synthetic is kept" in shown(pilot))
+        screen = await shows(pilot, "synthetic is kept")
         assert "12" in line_with(screen, "synthetic", "under its name")
     assert len(load(str(load_settings().artifacts / "data" / "synthetic")).personas) == 3
 
@@ -208,7 +208,7 @@ async def test_the_keys_of_the_form_are_not_hidden_by_what_was_said_before() -> 
     async with opened(tab="data") as pilot:
         assert "enter opens a data set" in await pressed(pilot, "m")
         await pilot.press("g")
-        await until(pilot, lambda: "⏎ go" in shown(pilot))
+        await shows(pilot, "⏎ go")
 
 
 @pytest.mark.parametrize(("number", "says"), [("x", "personas is 'x'; give a whole number"), ("0", "personas is 0")])
@@ -217,7 +217,7 @@ async def test_numbers_that_are_none_are_refused_where_they_stand(number: str, s
         await pilot.press("g")
         await until(pilot, lambda: isinstance(pilot.app.focused, Input))
         await pilot.press("tab", number, "enter")
-        await until(pilot, lambda: says in shown(pilot))
+        await shows(pilot, says)
 
 
 async def test_what_is_made_says_how_far_it_is_and_is_stopped_by_esc() -> None:
@@ -229,7 +229,7 @@ async def test_what_is_made_says_how_far_it_is_and_is_stopped_by_esc() -> None:
         await settled(pilot)
         assert "generate is under way" in await pressed(pilot, "i")
         await pilot.press("escape")
-        await until(pilot, lambda: "stopped; nothing was kept" in shown(pilot))
+        await shows(pilot, "stopped; nothing was kept")
         assert isinstance(pilot.app.screen, DataScreen)
     assert not (load_settings().artifacts / "data").exists()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from tui_pilot import opened, pressed, shown, until
+from tui_pilot import opened, pressed, shows
 
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -22,10 +22,10 @@ async def test_x_writes_the_table_to_a_file_and_says_where(data: Path, key: str,
     tui_lab.done(data)
     file = load_settings().artifacts / "exports" / "smart-home-6" / f"val-embedding_similarity.{form}"
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         assert "c CSV · m Markdown · p PNG" in await pressed(pilot, "x")
         await pilot.press(key)
-        screen = await until(pilot, lambda: "written: " in shown(pilot))
+        screen = await shows(pilot, "written: ")
         assert f"embedding_similarity.{form}" in screen
         assert file.stat().st_size > 400
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tui_pilot import lab_app, picking, shown, until
+from tui_pilot import lab_app, picking, shown, shows, until
 
 from lab.db.queries import get_study, list_jobs
 from lab.tasks import queue
@@ -13,27 +13,27 @@ from lab.tui.screens.new_study import NewStudyScreen
 @pytest.mark.usefixtures("elsewhere")
 async def test_from_an_empty_lab_to_queued_jobs_by_what_the_screen_says() -> None:
     async with lab_app().run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "New study" in shown(pilot))
+        await shows(pilot, "New study")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewStudyScreen) and "none yet: enter" in shown(pilot))
         await pilot.press("down", "enter")  # the second row is the data set
         await picking(pilot)
         assert "generate one" in shown(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "20 × 30" in shown(pilot))
+        await shows(pilot, "20 × 30")
         await pilot.press(*["backspace"] * 7, *"3x6", "enter")
-        await until(pilot, lambda: "3 personas, 18 dialogues" in shown(pilot))
+        await shows(pilot, "3 personas, 18 dialogues")
 
         await pilot.press("down", "enter")  # then the base model
         await picking(pilot)
         await pilot.press("down")
         assert "smollm2-135m" in shown(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "offline, 135 M parameters" in shown(pilot))
+        await shows(pilot, "offline, 135 M parameters")
         while pilot.app.screen.query_one("#form").row.key != "prompt-description":  # type: ignore[attr-defined]
             await pilot.press("down")
         await pilot.press("space")
-        await until(pilot, lambda: "plan 12 jobs, 0 reused" in shown(pilot))
+        await shows(pilot, "plan 12 jobs, 0 reused")
 
         await pilot.press("s")
         await until(pilot, lambda: pilot.app.current_mode == "jobs" and "is started: 12 jobs" in shown(pilot))

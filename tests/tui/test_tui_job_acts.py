@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from tui_pilot import line_with, opened, pressed, settled, shown, typed, until
+from tui_pilot import line_with, opened, pressed, settled, shown, shows, typed, until
 
 from lab.db import jobs, queries
 from lab.tui.widgets.table import Table
@@ -27,7 +27,7 @@ async def test_a_running_job_is_cancelled_only_after_a_question(data: Path) -> N
         await pressed(pilot, "n")
         assert not queries.get_job(lease.job).row.cancel_requested
         await pilot.press("c", "y")
-        screen = await until(pilot, lambda: "CANCELLING" in shown(pilot))
+        screen = await shows(pilot, "CANCELLING")
         assert "asked to stop" in screen
         assert queries.get_job(lease.job).row.cancel_requested
 
@@ -46,9 +46,9 @@ async def test_a_waiting_job_is_cancelled_at_once_with_what_waits_for_it(data: P
     async with opened() as pilot:
         await pilot.press("down", "down", "down")  # train hybrid
         await pilot.press("c")
-        await until(pilot, lambda: "job 10 is cancelled" in shown(pilot))
+        await shows(pilot, "job 10 is cancelled")
         assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED", "SKIPPED", "SKIPPED"]
-        screen = await until(pilot, lambda: "job 10 before it did not succeed" in shown(pilot))
+        screen = await shows(pilot, "job 10 before it did not succeed")
         assert "SKIPPED" in screen
 
 
@@ -57,7 +57,7 @@ async def test_a_broken_job_is_tried_again_with_what_was_skipped(data: Path) -> 
     async with opened() as pilot:
         assert "CUDA out of memory" in line_with(shown(pilot), "FAILED")
         await pilot.press("e", "r")
-        await until(pilot, lambda: "job 2 is READY again" in shown(pilot))
+        await shows(pilot, "job 2 is READY again")
         assert _state(2) == "READY"
         screen = await until(pilot, lambda: "FAILED" not in shown(pilot))
         assert "0 workers" in screen
@@ -67,11 +67,11 @@ async def test_what_cannot_be_done_is_said_in_place(data: Path) -> None:
     tui_lab.busy(data)
     async with opened() as pilot:
         await pilot.press("r")
-        await until(pilot, lambda: "is RUNNING: only FAILED, DEAD and CANCELLED" in shown(pilot))
+        await shows(pilot, "is RUNNING: only FAILED, DEAD and CANCELLED")
         await pilot.press("plus")
-        await until(pilot, lambda: "only a waiting job has a place in the queue" in shown(pilot))
+        await shows(pilot, "only a waiting job has a place in the queue")
         await pilot.press("end", "c")
-        await until(pilot, lambda: "has already ended" in shown(pilot))
+        await shows(pilot, "has already ended")
         await pilot.press("e")
         assert "no job has failed" in shown(pilot)
 
@@ -102,7 +102,7 @@ async def test_marked_jobs_are_cancelled_after_one_question_and_told_in_one_sent
         await pressed(pilot, "n")
         assert _state(10) == "READY"
         await pressed(pilot, "c", "y")
-        await until(pilot, lambda: "1 cancelled, 1 asked to stop, 2 had ended already" in shown(pilot))
+        await shows(pilot, "1 cancelled, 1 asked to stop, 2 had ended already")
         assert "marked" not in await until(pilot, lambda: "● 4" not in shown(pilot))
         assert [_state(job) for job in (10, 11, 1)] == ["CANCELLED", "SKIPPED", "SUCCEEDED"]
 
@@ -113,12 +113,12 @@ async def test_a_job_and_what_waits_for_it_are_both_cancelled_when_both_are_mark
         await pressed(pilot, "slash")
         await typed(pilot, "hybrid")
         await pressed(pilot, "enter", "a", "c", "y")
-        await until(pilot, lambda: "3 cancelled" in shown(pilot))
+        await shows(pilot, "3 cancelled")
         assert [_state(job) for job in (10, 11, 12)] == ["CANCELLED"] * 3
         await pressed(pilot, "a", "r")
         assert "Try 3 marked jobs?" in shown(pilot)
         await pressed(pilot, "y")
-        await until(pilot, lambda: "3 tried again" in shown(pilot))
+        await shows(pilot, "3 tried again")
         assert [_state(job) for job in (10, 11, 12)] == ["READY", "BLOCKED", "BLOCKED"]
 
 
@@ -128,7 +128,7 @@ async def test_marked_jobs_are_tried_again_with_those_that_were_skipped(data: Pa
         await pressed(pilot, "a", "r")
         assert "Try 12 marked jobs, " in shown(pilot)
         await pressed(pilot, "y")
-        screen = await until(pilot, lambda: "tried again" in shown(pilot))
+        screen = await shows(pilot, "tried again")
         assert "1 tried again, 11 not broken" in screen
         assert _state(2) == "READY"
 
@@ -139,11 +139,11 @@ async def test_marked_jobs_keep_their_marks_while_their_priority_is_shifted(data
         await pressed(pilot, "a", "p")
         assert "Priority of 12 marked jobs" in shown(pilot)
         await pressed(pilot, "plus")
-        await until(pilot, lambda: "7 raised by 1, 5 do not wait" in shown(pilot))
+        await shows(pilot, "7 raised by 1, 5 do not wait")
         await pressed(pilot, "minus")
         assert "Lower the priority of 12 marked jobs?" in shown(pilot)
         await pressed(pilot, "y")
-        await until(pilot, lambda: "7 lowered by 1" in shown(pilot))
+        await shows(pilot, "7 lowered by 1")
         assert {row.priority for row in queries.list_jobs() if row.state == "READY"} == {0}
         assert "● 12 marked" in shown(pilot)
 
@@ -176,10 +176,10 @@ async def test_a_long_act_says_how_far_it_is_and_the_table_goes_on(data: Path, m
     monkeypatch.setattr(jobs, "cancel", slowly)
     async with opened() as pilot:
         await pressed(pilot, "a", "c", "y")
-        await until(pilot, lambda: "cancelling: 0 of 12" in shown(pilot))
+        await shows(pilot, "cancelling: 0 of 12")
         await pressed(pilot, "down")
         assert pilot.app.screen.query_one("#jobs", Table).row.id == 5
         await pressed(pilot, "r", "y")
-        await until(pilot, lambda: "still cancelling" in shown(pilot))
+        await shows(pilot, "still cancelling")
         go_on.set()
-        await until(pilot, lambda: "had ended already" in shown(pilot))
+        await shows(pilot, "had ended already")

@@ -10,7 +10,7 @@ import tui_lab
 from sqlmodel import text, update
 from textual.events import Key
 from textual.pilot import Pilot
-from tui_pilot import NARROW, line_with, opened, picking, pressed, settled, shown, typed, until
+from tui_pilot import NARROW, line_with, opened, picking, pressed, settled, shown, shows, typed, until
 
 from lab.db import jobs, pause, queries
 from lab.db.engine import writing
@@ -125,15 +125,15 @@ async def test_fields_and_regexes_narrow_and_a_broken_one_is_told_while_all_stay
         await pilot.press("slash")
         assert "a|b either" in shown(pilot)
         await typed(pilot, "state:")
-        assert "BLOCKED 4" in await until(pilot, lambda: "SUCCEEDED 4" in shown(pilot))
+        assert "BLOCKED 4" in await shows(pilot, "SUCCEEDED 4")
         await typed(pilot, "blo")
         await settled(pilot)
         assert [job.id for job in _jobs_screen(pilot).table.rows] == [8, 9, 11, 12]
-        await until(pilot, lambda: "state:blocked" in shown(pilot))  # offered
+        await shows(pilot, "state:blocked")  # offered
         await pressed(pilot, "right")
         assert pilot.app.screen.query_one(FilterLine).value == "state:blocked"
         await typed(pilot, " /[hx")
-        screen = await until(pilot, lambda: "not a regex yet" in shown(pilot))
+        screen = await shows(pilot, "not a regex yet")
         assert "all rows are shown" in screen
         assert "only" not in screen.splitlines()[1]
         assert len(_jobs_screen(pilot).table.rows) == 12
@@ -173,14 +173,14 @@ async def test_why_a_job_waits_is_said_below_the_table(data: Path) -> None:
         assert "waits for 7 train persona (RUNNING 62%, 3m12s left)" in screen
         pause.pause("work", "maya@gpu01")
         await pressed(pilot, "escape", "up")
-        await until(pilot, lambda: "3rd in line: the queue is paused by maya@gpu01" in shown(pilot))
+        await shows(pilot, "3rd in line: the queue is paused by maya@gpu01")
 
 
 async def test_a_job_that_failed_says_when_it_is_tried_again(data: Path) -> None:
     lease = tui_lab.busy(data)
     async with opened() as pilot:
         jobs.fail(lease, "out of memory")
-        await until(pilot, lambda: "tried again within" in shown(pilot))
+        await shows(pilot, "tried again within")
 
 
 async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) -> None:
@@ -194,7 +194,7 @@ async def test_f_shows_the_study_at_the_top_only_and_s_chooses_it(data: Path) ->
         await picking(pilot)
         await typed(pilot, "old")
         await pilot.press("enter")
-        await until(pilot, lambda: "older ▸ 0/" in shown(pilot))
+        await shows(pilot, "older ▸ 0/")
         await settled(pilot)
         assert {job.method for job in _jobs_screen(pilot).table.rows} == {"base", "unified"}
         assert "only study older" in shown(pilot)
@@ -287,7 +287,7 @@ async def test_it_stays_with_its_study_when_another_is_added(data: Path) -> None
     tui_lab.queue_study(data, "older", ("base", "unified"))
     async with opened() as pilot:
         tui_lab.queue_study(data, "newer", ("base", "persona"))
-        await until(pilot, lambda: "a new study was added: newer; s shows it" in shown(pilot))
+        await shows(pilot, "a new study was added: newer; s shows it")
         await settled(pilot)
         assert "older ▸" in shown(pilot)
         assert "newer ▸" not in shown(pilot)
@@ -323,12 +323,12 @@ async def test_the_palette_offers_what_the_keys_of_the_screen_do(data: Path) -> 
     tui_lab.busy(data)
     async with opened() as pilot:
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: "key c" in shown(pilot))
+        await shows(pilot, "key c")
         assert "Screenshot" not in shown(pilot)
         await typed(pilot, "only this study")
         await until(pilot, lambda: "key f" in shown(pilot) and "key c" not in shown(pilot))
         await pilot.press("enter")
-        await until(pilot, lambda: "only study smart-home-6" in shown(pilot))
+        await shows(pilot, "only study smart-home-6")
 
 
 @pytest.mark.parametrize("cells", [30, 44, 69])
@@ -358,7 +358,7 @@ async def test_a_worker_that_went_silent_is_missed(data: Path) -> None:
         assert "no worker is alive" not in shown(pilot)
         with writing() as session:
             session.execute(update(Worker).values(state="gone"))
-        screen = await until(pilot, lambda: "no worker is alive" in shown(pilot))
+        screen = await shows(pilot, "no worker is alive")
         assert "lab up" in screen
 
 
@@ -367,7 +367,7 @@ async def test_a_database_that_breaks_is_said_in_place_and_found_again(data: Pat
     async with opened() as pilot:
         with writing() as session:
             session.execute(text("ALTER TABLE joblog RENAME TO elsewhere"))
-        screen = await until(pilot, lambda: "cannot be used (no such table: joblog)" in shown(pilot))
+        screen = await shows(pilot, "cannot be used (no such table: joblog)")
         assert "RUNNING" in screen
         with writing() as session:
             session.execute(text("ALTER TABLE elsewhere RENAME TO joblog"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from textual.command import CommandPalette
-from tui_pilot import NOW, shown, until
+from tui_pilot import NOW, shown, shows, until
 
 from lab.db.queries import get_job
 from lab.errors import LabError
@@ -97,7 +97,7 @@ async def test_the_new_key_works_and_the_old_one_no_more(data: Path) -> None:
     lease = tui_lab.busy(data)
     async with _app(jobs__cancel="x").run_test(size=(140, 40)) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: "RUNNING" in shown(pilot))
+        await shows(pilot, "RUNNING")
         await pilot.press("c")
         assert "Cancel job" not in shown(pilot)
         await pilot.press("x", "y")
@@ -109,7 +109,7 @@ async def test_help_shows_the_keys_in_force_of_this_screen_and_of_all(data: Path
     tui_lab.busy(data)
     async with _app(workers__drain="x", help="f1").run_test(size=(140, 40)) as pilot:
         await pilot.press("6")
-        await until(pilot, lambda: "7 train persona" in shown(pilot))
+        await shows(pilot, "7 train persona")
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         lines = [line.strip(" │") for line in shown(pilot).splitlines()]
@@ -125,12 +125,12 @@ async def test_help_that_is_longer_than_the_terminal_is_scrolled(data: Path) -> 
     tui_lab.busy(data)
     async with _app().run_test(size=(80, 24)) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: "RUNNING" in shown(pilot))
+        await shows(pilot, "RUNNING")
         await pilot.press("question_mark")
-        await until(pilot, lambda: "this screen" in shown(pilot))
+        await shows(pilot, "this screen")
         assert "find a key by its name" not in shown(pilot)
         await pilot.press("end")
-        await until(pilot, lambda: "find a key by its name" in shown(pilot))
+        await shows(pilot, "find a key by its name")
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
 
@@ -140,16 +140,16 @@ async def test_the_palette_has_what_the_focused_widget_does_too(data: Path) -> N
     tui_lab.busy(data)
     async with _app().run_test(size=(140, 40)) as pilot:
         await pilot.press("6")
-        await until(pilot, lambda: "7 train persona" in shown(pilot))
+        await shows(pilot, "7 train persona")
         below = pilot.app.screen
         names = {command.title for command in pilot.app.get_system_commands(below)}
         assert {"drain", "pause / resume", "open", "down", "help", "quit", "theme", "Jobs"} <= names
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
         await pilot.press(*"drain")
-        await until(pilot, lambda: "key d" in shown(pilot))
+        await shows(pilot, "key d")
         await pilot.press("enter")
-        await until(pilot, lambda: "leave after its jobs?" in shown(pilot))
+        await shows(pilot, "leave after its jobs?")
 
 
 def test_a_fault_in_the_settings_is_one_sentence_before_anything_is_drawn(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import tui_lab
 from hypothesis import given
 from hypothesis import strategies as st
 from planned import planned, submit
-from tui_pilot import NARROW, opened, pressed, shown, until
+from tui_pilot import NARROW, opened, pressed, shown, shows, until
 
 from lab.db import jobs
 from lab.db.family import Family, Relative
@@ -137,7 +137,7 @@ async def test_arrows_fold_and_walk_a_thousand_children() -> None:
     submit(planned("top"), *(planned(f"c{number}", "top") for number in range(1000)), planned("last", "c0"))
     async with opened(NARROW) as pilot:
         await pressed(pilot, "end", "home")
-        await until(pilot, lambda: "BLOCKED" in shown(pilot))
+        await shows(pilot, "BLOCKED")
         await pressed(pilot, "slash")
         await pilot.press(*"id:/^1$/", "enter")
         screen = await pressed(pilot, "g")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from tui_pilot import NARROW, opened, pressed, settled, shown, typed, until
+from tui_pilot import NARROW, opened, pressed, settled, shown, shows, typed, until
 
 from lab.db import jobs
 from lab.tui.screens.jobs import JobsScreen
@@ -34,7 +34,7 @@ async def test_a_log_follows_until_one_scrolls_and_again_from_its_end(data: Path
         await settled(pilot)
         assert "a new line" in shown(pilot)
         jobs.record(lease, [], ["and another"])
-        await until(pilot, lambda: "and another" in shown(pilot))
+        await shows(pilot, "and another")
         assert log.at_end
 
 
@@ -44,7 +44,7 @@ async def test_a_log_is_searched_in_place_and_n_goes_on(data: Path) -> None:
     async with opened(NARROW) as pilot:
         await pressed(pilot, "l", "slash")
         await typed(pilot, "NEEDLE")
-        screen = await until(pilot, lambda: "line 3 of 3" in shown(pilot))
+        screen = await shows(pilot, "line 3 of 3")
         assert "line 80 needle" in screen
         assert "n next match" in await pressed(pilot, "enter")
         assert "line 1 of 3" in await pressed(pilot, "n")
@@ -52,7 +52,7 @@ async def test_a_log_is_searched_in_place_and_n_goes_on(data: Path) -> None:
         assert "scrolled: end follows again" in shown(pilot)
         assert "line 3 of 3" in await pressed(pilot, "N")
         jobs.record(lease, [], ["another needle"])
-        await until(pilot, lambda: "line 3 of 4" in shown(pilot))
+        await shows(pilot, "line 3 of 4")
         await pressed(pilot, "slash")
         await typed(pilot, "s")
         await until(pilot, lambda: "needles is nowhere" in shown(pilot) or "NEEDLEs is nowhere" in shown(pilot))
@@ -70,6 +70,6 @@ async def test_a_log_is_searched_by_regex_and_a_broken_one_is_told(data: Path) -
     async with opened() as pilot:
         await pressed(pilot, "l", "slash")
         await typed(pilot, "/val 0\\.5[3-6]/")
-        await until(pilot, lambda: "of 2" in shown(pilot))
+        await shows(pilot, "of 2")
         await typed(pilot, "[")
-        await until(pilot, lambda: "not a regex yet" in shown(pilot))
+        await shows(pilot, "not a regex yet")

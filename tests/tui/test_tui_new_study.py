@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 from tui_lab import queue_study
-from tui_pilot import WIDE, opened, picking, pressed, settled, shown, typed, until
+from tui_pilot import WIDE, opened, picking, pressed, settled, shown, shows, typed, until
 
 from lab.cli.run import carry_out
 from lab.db.queries import get_study, list_jobs
@@ -73,7 +73,7 @@ async def test_without_data_it_says_what_to_do_and_does_it() -> None:
         await picking(pilot)
         await pilot.press("enter")  # the only data set is one to generate
         await replace_line(pilot, "3 × 5")
-        await until(pilot, lambda: "9 jobs, 0 reused" in shown(pilot))
+        await shows(pilot, "9 jobs, 0 reused")
         assert said(pilot)["data"] == "generated-3x5"
         assert "3 personas, 15 dialogues" in shown(pilot)
 
@@ -218,11 +218,11 @@ async def test_a_fault_stands_beside_its_field_and_start_goes_there(data: Path) 
 
 async def test_the_plan_follows_what_is_picked(data: Path) -> None:
     async with making(SMALL.format(data=data)) as pilot:
-        await until(pilot, lambda: "4 jobs, 0 reused" in shown(pilot))
+        await shows(pilot, "4 jobs, 0 reused")
         assert "evaluate" in shown(pilot)
         await to_row(pilot, "hybrid")
         await pilot.press("space")
-        await until(pilot, lambda: "6 jobs, 0 reused" in shown(pilot))
+        await shows(pilot, "6 jobs, 0 reused")
 
 
 async def test_what_a_study_extends_has_to_be_there(data: Path) -> None:
@@ -251,7 +251,7 @@ async def test_text_that_is_no_toml_is_mended_or_dropped(data: Path) -> None:
         before = text(pilot)
         await pressed(pilot, "e")
         pilot.app.screen.query_one("#text", TextArea).load_text("name = ")
-        await until(pilot, lambda: "is not a readable TOML file" in shown(pilot))
+        await shows(pilot, "is not a readable TOML file")
         assert "This is no TOML yet" in await pressed(pilot, "escape")
         await pressed(pilot, "x")
         assert pilot.app.screen.query_one("#text", TextArea).has_focus
@@ -309,10 +309,10 @@ async def test_leaving_with_changes_asks(data: Path) -> None:
 @pytest.mark.usefixtures("elsewhere")
 async def test_start_queues_what_lab_run_would_and_goes_to_the_jobs(data: Path) -> None:
     async with making(SMALL.format(data=data)) as pilot:
-        await until(pilot, lambda: "4 jobs, 0 reused" in shown(pilot))
+        await shows(pilot, "4 jobs, 0 reused")
         await pilot.press("s")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
-        screen = await until(pilot, lambda: "unified" in shown(pilot))
+        screen = await shows(pilot, "unified")
         assert "small is started: 4 jobs" in screen
         assert "0/4 jobs" in screen
     study = get_study("small")
@@ -324,7 +324,7 @@ async def test_start_queues_what_lab_run_would_and_goes_to_the_jobs(data: Path) 
 async def test_a_study_that_is_there_is_changed_after_a_question_only(data: Path) -> None:
     queue_study(data, "small", ("base",))
     async with making(SMALL.format(data=data)) as pilot:
-        await until(pilot, lambda: "4 jobs" in shown(pilot))
+        await shows(pilot, "4 jobs")
         assert "Study small is there" in await pressed(pilot, "s")
         await pressed(pilot, "x")
         assert get_study("small").spec["methods"] == ["base"]

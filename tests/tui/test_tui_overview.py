@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text
-from tui_pilot import NARROW, line_with, opened, pressed, settled, shown, until
+from tui_pilot import NARROW, line_with, opened, pressed, settled, shown, shows, until
 
 from lab.db import pause
 from lab.db.engine import writing
@@ -97,7 +97,7 @@ async def test_what_happens_appears_by_itself(data: Path) -> None:
     tui_lab.busy(data)
     async with opened(tab="overview") as pilot:
         tui_lab.finish(*_running())
-        screen = await until(pilot, lambda: "7 train persona succeeded in smart-home-6" in shown(pilot))
+        screen = await shows(pilot, "7 train persona succeeded in smart-home-6")
         assert "5/12" in line_with(screen, "▸ smart-home-6", "home")
 
 

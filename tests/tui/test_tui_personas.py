@@ -10,7 +10,7 @@ import persona_lab
 import pytest
 import tui_lab
 from textual.pilot import Pilot
-from tui_pilot import NARROW, opened, pressed, shown, typed, until
+from tui_pilot import NARROW, opened, pressed, shown, shows, typed, until
 
 from lab.db.looks import looks
 from lab.db.scores import evaluations
@@ -57,9 +57,9 @@ async def test_the_persona_under_the_cursor_is_in_brackets_on_the_map(data: Path
     async with opened(tab="personas") as pilot:
         assert "]maya" in await _read(pilot)
         await pilot.press("down")
-        screen = await until(pilot, lambda: "]otto" in shown(pilot))
+        screen = await shows(pilot, "]otto")
         assert "]maya" not in screen
-        assert "Retired machinist" in await until(pilot, lambda: "Retired machinist. Terse" in shown(pilot))
+        assert "Retired machinist" in await shows(pilot, "Retired machinist. Terse")
 
 
 async def test_why_a_method_serves_a_persona_best_is_said_with_its_doubts(data: Path) -> None:
@@ -80,52 +80,52 @@ async def test_why_a_method_serves_a_persona_best_is_said_with_its_doubts(data: 
 async def test_search_leaves_the_personas_that_have_every_word(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="personas") as pilot:
-        await until(pilot, lambda: "lena" in shown(pilot))
+        await shows(pilot, "lena")
         await pilot.press("slash")
         await typed(pilot, "audio volume")
-        screen = await until(pilot, lambda: "1 of 6 personas" in shown(pilot))
+        screen = await shows(pilot, "1 of 6 personas")
         assert not any(line.startswith(" lena") for line in screen.splitlines())
         await pilot.press("enter")
-        await until(pilot, lambda: "Audio engineer, technical" in shown(pilot))
+        await shows(pilot, "Audio engineer, technical")
         assert "6 personas" in await pressed(pilot, "escape")
 
 
 async def test_enter_reads_the_dialogues_of_a_persona_and_esc_comes_back(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="personas") as pilot:
-        await until(pilot, lambda: "lena" in shown(pilot))
+        await shows(pilot, "lena")
         await pilot.press("down", "enter")
-        screen = await until(pilot, lambda: "dialogues of otto" in shown(pilot))
+        screen = await shows(pilot, "dialogues of otto")
         assert "otto-00  2026-01-23 09:30 · train · simple · evening" in screen
         assert "You're welcome." in screen
         assert await pressed(pilot, "n") != screen
         assert await pressed(pilot, "b") == screen
         await pilot.press("escape")
-        await until(pilot, lambda: "6 personas" in shown(pilot))
+        await shows(pilot, "6 personas")
         await pilot.press("down")  # the keys go to the list again
-        await until(pilot, lambda: "Night-shift nurse who" in shown(pilot))
+        await shows(pilot, "Night-shift nurse who")
 
 
 async def test_a_narrow_terminal_shows_words_or_map(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW, "personas") as pilot:
-        screen = await until(pilot, lambda: "scores highest" in shown(pilot))
+        screen = await shows(pilot, "scores highest")
         assert "principal components" not in screen
         await pilot.press("m")
-        screen = await until(pilot, lambda: "]maya" in shown(pilot))
+        screen = await shows(pilot, "]maya")
         assert "scores highest" not in screen
         await pilot.press("m")
-        await until(pilot, lambda: "scores highest" in shown(pilot))
+        await shows(pilot, "scores highest")
 
 
 async def test_other_clusters_are_a_key_away_where_there_are(data: Path) -> None:
     persona_lab.clustered(data)
     async with opened(tab="personas") as pilot:
-        await until(pilot, lambda: "2 clusters by behaviour" in shown(pilot))
+        await shows(pilot, "2 clusters by behaviour")
         await pilot.press("c")
-        await until(pilot, lambda: "2 clusters by description" in shown(pilot))
+        await shows(pilot, "2 clusters by description")
         await pilot.press("c")
-        await until(pilot, lambda: "2 clusters by behaviour" in shown(pilot))
+        await shows(pilot, "2 clusters by behaviour")
 
 
 def test_the_list_does_not_wait_for_the_dialogues(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from sqlmodel import col
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
-from tui_pilot import NARROW, opened, picking, pressed, settled, shown, typed, until
+from tui_pilot import NARROW, opened, picking, pressed, settled, shown, shows, typed, until
 
 from lab.db import scores
 from lab.db.engine import writing
@@ -42,14 +42,14 @@ async def test_an_empty_lab_and_a_study_without_scores_say_what_to_do_next(data:
     async with opened(tab="results") as pilot:
         assert "lab run --data" in shown(pilot)
         tui_lab.queue_study(data)
-        screen = await until(pilot, lambda: "nothing is evaluated on val yet" in shown(pilot))
+        screen = await shows(pilot, "nothing is evaluated on val yet")
         assert "0 of 12 jobs are done" in screen
 
 
 async def test_methods_stand_with_their_intervals_against_unified(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        screen = await shows(pilot, "hybrid")
         hybrid, unified = _line(screen, "hybrid"), _line(screen, "unified")
         for word in (".873", "●", "+.040 [", "83%", "3.24M", "3m07s"):
             assert word in hybrid
@@ -61,9 +61,9 @@ async def test_methods_stand_with_their_intervals_against_unified(data: Path) ->
 async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "The base model as it is." in shown(pilot))
+        await shows(pilot, "The base model as it is.")
         await pilot.press("end")
-        screen = await until(pilot, lambda: "The unified LoRA, frozen" in shown(pilot))
+        screen = await shows(pilot, "The unified LoRA, frozen")
         assert "● met      improves 83% of personas (goal > 60%)" in screen
         assert "✗ not met  better, but p .060 (goal: better, p < .05)" in screen
         assert "as published" in screen
@@ -73,7 +73,7 @@ async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> Non
 async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         screen = await _go(pilot, "end", "enter", level="personas")
         assert "val ▸ hybrid" in screen
         gains = [line.split()[4] for line in screen.splitlines()[6:12]]
@@ -93,7 +93,7 @@ async def test_enter_goes_down_to_personas_and_dialogues_and_esc_comes_back(data
 async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW, "results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "end", "up", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
         assert "persona  ." in screen
@@ -110,7 +110,7 @@ async def test_narrow_terminals_put_the_method_alone_beside_the_reference(data: 
 async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "home", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
         assert "[bold]Really[/bold]" in screen
@@ -120,7 +120,7 @@ async def test_predictions_are_text_whatever_is_in_them(data: Path) -> None:
 async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show_it(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW, "results") as pilot:
-        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        screen = await shows(pilot, "hybrid")
         assert "method +11 →" in screen
         assert "goal  params" not in screen
         screen = await pressed(pilot, "right")
@@ -131,7 +131,7 @@ async def test_a_narrow_table_of_methods_says_what_it_leaves_out_and_arrows_show
 async def test_a_condition_that_is_not_met_does_not_read_as_met(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "The base model as it is." in shown(pilot))
+        await shows(pilot, "The base model as it is.")
         screen = shown(pilot)
         assert "✗ not met  worse: p <.001 (goal: better, p < .05)" in screen
         assert "● better" not in screen
@@ -152,23 +152,23 @@ async def test_another_study_is_never_shown_under_the_words_of_the_one_before(
 
     monkeypatch.setattr(ResultsFeed, "read", slowly)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "nothing is evaluated on val yet" in shown(pilot))
+        await shows(pilot, "nothing is evaluated on val yet")
         await pilot.press("s")
         await picking(pilot)
         await typed(pilot, "smart")
         await pilot.press("enter")
-        screen = await until(pilot, lambda: "smart-home-6 ▸" in shown(pilot))
+        screen = await shows(pilot, "smart-home-6 ▸")
         assert "reading smart-home-6…" in screen
         assert "nothing is evaluated" not in screen
         go_on.set()
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "enter", level="personas")  # the keys go to the table again
 
 
 async def test_val_comes_first_and_test_only_when_it_is_asked_for_and_counted(data: Path) -> None:
     study = tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        screen = await shows(pilot, "hybrid")
         assert screen.splitlines()[1].startswith(" val, 6 personas, 1 seed")
         screen = await pressed(pilot, "v")
         assert "Open the test scores? Nobody has read them" in screen
@@ -182,26 +182,26 @@ async def test_val_comes_first_and_test_only_when_it_is_asked_for_and_counted(da
         await pilot.press("v")
         await until(pilot, lambda: shown(pilot).splitlines()[1].startswith(" val"))
         await pilot.press("v")  # the same plan again is no other look
-        await until(pilot, lambda: "looked at once" in shown(pilot))
+        await shows(pilot, "looked at once")
         assert len(looks(study.dataset)) == 1
 
 
 async def test_a_study_that_changes_while_its_test_scores_are_open_asks_again(data: Path) -> None:
     study = tui_lab.run_study(data, ("base", "unified"))
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "unified" in shown(pilot))
+        await shows(pilot, "unified")
         await pressed(pilot, "v")
         await pilot.press("y")
-        await until(pilot, lambda: "looked at once" in shown(pilot))
+        await shows(pilot, "looked at once")
         tui_lab.queue_study(data, methods=("base", "unified", "hybrid"))
-        screen = await until(pilot, lambda: "the study has changed" in shown(pilot))
+        screen = await shows(pilot, "the study has changed")
         assert len(looks(study.dataset)) == 1
         tui_lab.finish_all()
-        screen = await until(pilot, lambda: "hybrid" in shown(pilot))
+        screen = await shows(pilot, "hybrid")
         assert screen.splitlines()[1].startswith(" val")
         assert "They were read once, and the study has changed" in await pressed(pilot, "v")
         await pilot.press("y")
-        screen = await until(pilot, lambda: "looked at 2 times" in shown(pilot))
+        screen = await shows(pilot, "looked at 2 times")
         assert "hybrid†" in screen
         assert "1 method was added or changed after that (hybrid)" in screen
 
@@ -212,11 +212,11 @@ async def test_methods_that_are_evaluated_on_test_only_are_counted_beneath_val(d
     _forget(int(scores.evaluations(study.id, "val")["base"].partition("/")[0]))
     async with opened(tab="results") as pilot:
         told = "1 more method on test only: v opens it, and each look is counted"
-        screen = await until(pilot, lambda: told in shown(pilot))
+        screen = await shows(pilot, told)
         assert not any(line.startswith(" base") for line in screen.splitlines())
         await pressed(pilot, "v")
         await pilot.press("y")
-        assert told not in await until(pilot, lambda: "looked at once" in shown(pilot))
+        assert told not in await shows(pilot, "looked at once")
 
 
 def _forget(job: int) -> None:
@@ -228,13 +228,13 @@ def _forget(job: int) -> None:
 async def test_a_study_with_nothing_but_test_is_opened_on_purpose_too(data: Path) -> None:
     study = tui_lab.run_study(data, ("base", "unified"), evaluate=("test",))
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "is evaluated on test only" in shown(pilot))
+        await shows(pilot, "is evaluated on test only")
         assert looks(study.dataset) == []
         assert "Nobody has read them" in await pressed(pilot, "v")
         assert "is evaluated on test only" in await pressed(pilot, "escape")
         await pressed(pilot, "v")
         await pilot.press("y")
-        await until(pilot, lambda: "looked at once" in shown(pilot))
+        await shows(pilot, "looked at once")
 
 
 async def test_another_metric_is_computed_from_what_was_read_and_says_so_meanwhile(
@@ -242,7 +242,7 @@ async def test_another_metric_is_computed_from_what_was_read_and_says_so_meanwhi
 ) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         go_on = threading.Event()
         judge = board._judge
         monkeypatch.setattr(board, "_judge", lambda *what: (go_on.wait(30), judge(*what))[1])
@@ -251,7 +251,7 @@ async def test_another_metric_is_computed_from_what_was_read_and_says_so_meanwhi
         await picking(pilot)
         await typed(pilot, "token_nll")
         await pilot.press("enter")
-        await until(pilot, lambda: "computing token_nll" in shown(pilot))
+        await shows(pilot, "computing token_nll")
         go_on.set()
         screen = await until(pilot, lambda: "computing" not in shown(pilot))
         assert "token NLL" in screen
@@ -260,12 +260,12 @@ async def test_another_metric_is_computed_from_what_was_read_and_says_so_meanwhi
 async def test_another_metric_is_compared_the_way_it_is_better(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await pilot.press("m")
         await picking(pilot)
         await typed(pilot, "token nll")
         await pilot.press("enter")
-        screen = await until(pilot, lambda: "token NLL (lower is better)" in shown(pilot))
+        screen = await shows(pilot, "token NLL (lower is better)")
         hybrid = _line(screen, "hybrid")
         assert "1.455" in hybrid
         assert "−.0" in hybrid.split("[")[0]
@@ -277,7 +277,7 @@ async def test_another_metric_is_compared_the_way_it_is_better(data: Path) -> No
 async def test_methods_are_sorted_by_any_column(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
 
         def order() -> list[str]:
             return [line.split()[0] for line in shown(pilot).splitlines()[3:7]]
@@ -293,14 +293,14 @@ async def test_controls_and_the_ceiling_stand_apart(data: Path, monkeypatch: pyt
     monkeypatch.setitem(tui_lab.LIFT, "swapped-persona", 0.66)
     tui_lab.run_study(data, ("base", "unified", "persona", "swapped-persona"))
     async with opened(tab="results") as pilot:
-        screen = await until(pilot, lambda: "swapped-persona" in shown(pilot))
+        screen = await shows(pilot, "swapped-persona")
         lines = screen.splitlines()
         control = next(y for y, line in enumerate(lines) if line.startswith(" control"))
         assert lines[control + 1].split()[:2] == ["swapped-persona", ".657"]
         assert control > next(y for y, line in enumerate(lines) if line.startswith(" persona"))
         assert "ceiling, not a result" in screen
         await pilot.press("tab")
-        screen = await until(pilot, lambda: "A control: every persona is served" in shown(pilot))
+        screen = await shows(pilot, "A control: every persona is served")
         assert "control of persona: there is no gain to take away" in screen
         assert "val ▸ swapped-persona" in await _go(pilot, "enter", level="personas")
 
@@ -308,7 +308,7 @@ async def test_controls_and_the_ceiling_stand_apart(data: Path, monkeypatch: pyt
 async def test_any_two_methods_stand_beside_the_reference(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "end", "enter", level="personas")
         screen = await _go(pilot, "enter", level="dialogues")
         assert "unified  ." in screen
@@ -316,14 +316,14 @@ async def test_any_two_methods_stand_beside_the_reference(data: Path) -> None:
         await picking(pilot)
         await typed(pilot, "base")
         await pilot.press("enter")
-        screen = await until(pilot, lambda: "base  ." in shown(pilot))
+        screen = await shows(pilot, "base  .")
         assert "hybrid  ." in screen
         assert "unified  ." not in screen
         await pilot.press("greater_than_sign")
         await picking(pilot)
         await typed(pilot, "its own train")
         await pilot.press("enter")
-        screen = await until(pilot, lambda: "persona  ." in shown(pilot))
+        screen = await shows(pilot, "persona  .")
         assert "val ▸ persona ▸ raj" in screen
         assert "✗ devices" in screen
 
@@ -331,7 +331,7 @@ async def test_any_two_methods_stand_beside_the_reference(data: Path) -> None:
 async def test_w_goes_to_the_next_turn_with_a_wrong_device(data: Path) -> None:
     tui_lab.done(data)
     async with opened(NARROW, "results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "end", "up", "enter", level="personas")
         before = await _go(pilot, "enter", level="dialogues")
         after = await pressed(pilot, "w")
@@ -344,7 +344,7 @@ async def test_results_come_by_themselves_when_an_evaluation_ends(data: Path) ->
     tui_lab.add_worker()
     async with opened(tab="results") as pilot:
         tui_lab.finish_all()
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
 
 
 async def test_predictions_that_are_gone_are_said_in_place(data: Path) -> None:
@@ -352,10 +352,10 @@ async def test_predictions_that_are_gone_are_said_in_place(data: Path) -> None:
     for folder in scores.evaluations(study.id, "val").values():
         (load_settings().artifacts / folder / "predictions.jsonl").unlink()
     async with opened(tab="results") as pilot:
-        await until(pilot, lambda: "hybrid" in shown(pilot))
+        await shows(pilot, "hybrid")
         await _go(pilot, "enter", level="personas")
         await pilot.press("enter")
-        await until(pilot, lambda: "the predictions are not there" in shown(pilot))
+        await shows(pilot, "the predictions are not there")
         await pilot.press("escape")
         await settled(pilot)
         assert "the predictions are not there" not in shown(pilot)

@@ -8,7 +8,7 @@ import pytest
 import tui_lab
 from textual.color import Color
 from textual.theme import Theme
-from tui_pilot import lab_app, opened, pressed, shown, until
+from tui_pilot import lab_app, opened, pressed, shows, until
 
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -131,7 +131,7 @@ async def test_the_palette_leads_to_the_themes_and_the_choice_is_remembered(arti
     async with opened(tab="overview") as pilot:
         pilot.app.action_change_theme()
         await until(pilot, lambda: isinstance(pilot.app.screen, Picker) and bool(pilot.app.screen.query(Table)))
-        await until(pilot, lambda: "colour-blind" in shown(pilot))
+        await shows(pilot, "colour-blind")
         await pilot.press(*"high", "enter")
         await until(pilot, lambda: pilot.app.theme == "high-contrast")
         assert themes.chosen() == "high-contrast"

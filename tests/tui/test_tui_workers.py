@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import select, update
-from tui_pilot import NARROW, line_with, opened, pressed, shown, until
+from tui_pilot import NARROW, line_with, opened, pressed, shown, shows, until
 
 from lab.db import pause
 from lab.db import workers as rows
@@ -107,7 +107,7 @@ async def test_a_draining_worker_is_let_stay(data: Path) -> None:
         await pilot.press("d")
         assert "is about to leave" in shown(pilot)
         await pilot.press("y")
-        await until(pilot, lambda: "the worker stays" in shown(pilot))
+        await shows(pilot, "the worker stays")
         assert _state() == "alive"
 
 
@@ -118,7 +118,7 @@ async def test_a_worker_that_has_left_meanwhile_is_told(data: Path) -> None:
         with writing() as session:
             session.execute(update(Worker).values(state="gone"))
         await pilot.press("y")
-        await until(pilot, lambda: "this worker has left already" in shown(pilot))
+        await shows(pilot, "this worker has left already")
 
 
 # ---------------------------------------------------------------- pause
@@ -155,10 +155,10 @@ async def test_u_starts_a_real_worker_on_this_machine(monkeypatch: pytest.Monkey
         async with opened(tab="workers") as pilot:
             await pilot.press("u")
             await until(pilot, lambda: "cpu" in shown(pilot) and "alive" in line_with(shown(pilot), "cpu"))
-            await until(pilot, lambda: "1 worker " in shown(pilot))  # the header looks at its own pace
+            await shows(pilot, "1 worker ")  # the header looks at its own pace
             assert len(local_workers()) == 1
             await pilot.press("u")
-            await until(pilot, lambda: "a worker runs on this machine already" in shown(pilot))
+            await shows(pilot, "a worker runs on this machine already")
     finally:
         shut_down()
 
@@ -170,7 +170,7 @@ async def test_a_queue_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPa
     load_settings.cache_clear()
     async with opened(tab="workers") as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: "redis at redis://127.0.0.1:1 does not answer" in shown(pilot))
+        await shows(pilot, "redis at redis://127.0.0.1:1 does not answer")
 
 
 # ---------------------------------------------------------------- the feed

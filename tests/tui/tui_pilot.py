@@ -74,6 +74,11 @@ async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = _
     return shown(pilot)
 
 
+async def shows(pilot: Pilot[None], words: str) -> str:
+    """The screen once these words stand on it."""
+    return await until(pilot, lambda: words in shown(pilot))
+
+
 async def picking(pilot: Pilot[None]) -> None:
     """Wait until a list to choose from is there."""
     await until(pilot, lambda: isinstance(pilot.app.screen, Picker) and bool(pilot.app.screen.query("Table")))

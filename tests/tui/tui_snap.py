@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from textual.pilot import Pilot
-from tui_pilot import NARROW, WIDE, go, lab_app, settled, shown, until
+from tui_pilot import NARROW, WIDE, go, lab_app, settled, shows
 
 from lab.tui.app import LabApp
 
@@ -43,7 +43,7 @@ def sees(words: str) -> Steps:
     """Wait until these words are in sight."""
 
     async def step(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: words in shown(pilot))
+        await shows(pilot, words)
 
     return step
 
