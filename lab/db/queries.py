@@ -257,6 +257,18 @@ def curve(job_id: int, series: str, group: str = "", *, after: int = -1) -> list
         return [(step, value) for step, value in session.exec(wanted.order_by(col(RunMetric.step)))]
 
 
+def curves(job_id: int, series: str) -> dict[str, list[tuple[int, float]]]:
+    """Group → (step, value) of its own curve, by step; the mean over groups is not among them."""
+    with reading() as session:
+        wanted = select(RunMetric.group, RunMetric.step, RunMetric.value).where(
+            RunMetric.job == job_id, RunMetric.series == series, RunMetric.group != ""
+        )
+        found: dict[str, list[tuple[int, float]]] = {}
+        for group, step, value in session.exec(wanted.order_by(col(RunMetric.group), col(RunMetric.step))):
+            found.setdefault(group, []).append((step, value))
+        return found
+
+
 def curve_groups(job_id: int) -> list[str]:
     """The groups that have curves of their own, by name."""
     with reading() as session:

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from sqlalchemy import Select, func
@@ -13,6 +14,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from lab.db.engine import reading
+from lab.db.made import seconds_of
 from lab.db.tables import Job, Score, State, StudyJob
 
 
@@ -107,7 +109,10 @@ def _evaluations(session: Session, study: int, split: str) -> list[tuple[str, in
 
 
 def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
-    """Method → what its jobs said they cost: train_seconds, parameters, seconds_per_answer."""
+    """Method → what its jobs said they cost: train_seconds, parameters, seconds_per_answer.
+
+    The first is of all that was made for it, learned starts and written text too, and the mean over seeds.
+    """
     with reading() as session:
         wanted = (
             select(StudyJob.method, Job.kind, Job.spec, Job.result)
@@ -115,6 +120,7 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
             .where(StudyJob.study == study, Job.state == State.SUCCEEDED)
         )
         found: dict[str, dict[str, Any]] = {}
+        made: dict[str, dict[int, float]] = {}
         for method, kind, spec, result in session.exec(wanted):
             cost = found.setdefault(method, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})
             if result is None:
@@ -122,8 +128,11 @@ def costs(study: int, split: str) -> dict[str, dict[str, Any]]:
             if "shard" in spec:  # its join tells what all of them cost
                 continue
             does = spec.get("joins", kind)
-            if does in ("train", "merge", "mixture", "fit"):
-                cost["train_seconds"], cost["parameters"] = result["train_seconds"], result["parameters"]
+            if (seconds := seconds_of(does, result)) is not None:
+                by_seed, seed = made.setdefault(method, {}), spec.get("seed", 0)
+                by_seed[seed] = by_seed.get(seed, 0.0) + seconds
+                cost["train_seconds"] = fmean(by_seed.values())
+                cost["parameters"] = result.get("parameters", cost["parameters"])
             elif does == "evaluate" and spec["split"] == split:
                 cost["seconds_per_answer"] = result["seconds_per_answer"]
         return found

@@ -17,7 +17,8 @@ class Ceiling:
       be better, and on noise alone it is above 0;
     - `published_gain`: what the published procedure would have claimed: each persona's best candidate or, where none
       is above it, the default's global mean; against that mean;
-    - `moved`: share of personas whose oracle is not the default.
+    - `moved`: share of personas whose oracle is not the default;
+    - `single` and `single_gain`: the other method with the highest mean, for everybody alike, chosen the same way.
     """
 
     default: str
@@ -27,6 +28,8 @@ class Ceiling:
     oracle_gain: float
     published_gain: float
     moved: float
+    single: str
+    single_gain: float
 
 
 def ceiling(
@@ -50,6 +53,8 @@ def ceiling(
     best = [max(sign * scores[name][persona] for name in others) for persona in personas]
     mean = fmean(own)
     oracle = fmean(map(max, own, best))
+    means = {name: fmean(sign * scores[name][persona] for persona in personas) for name in others}
+    single = max(means, key=lambda name: means[name])
     return Ceiling(
         default=default,
         among=tuple(scores),
@@ -58,4 +63,6 @@ def ceiling(
         oracle_gain=sign * (oracle - mean),
         published_gain=sign * (fmean(max(mean, one) for one in best) - mean),
         moved=fmean(one < other for one, other in zip(own, best, strict=True)),
+        single=single,
+        single_gain=sign * (means[single] - mean),
     )

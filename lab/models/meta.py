@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class MetaResult:
     best_round: int
     val_loss: float | None
     tokens: int
+    seconds: float  # of all rounds, whichever attempt they were of
 
 
 def learn_start(
@@ -107,7 +109,9 @@ def learn_start(
             for event in learner.told:
                 on_event(event)
         while learner.round < meta.rounds:
+            began = time.perf_counter()
             event = learner.advance()
+            learner.seconds += time.perf_counter() - began
             save()
             on_event(event)
         return learner.result()
@@ -138,7 +142,7 @@ class _Learner:
         self.first, self.second = torch.zeros_like(self.start), torch.zeros_like(self.start)
         self.best = self.start.clone()
         self.best_round, self.best_loss = 0, math.inf
-        self.round, self.tokens = 0, 0
+        self.round, self.tokens, self.seconds = 0, 0, 0.0
         self.told: list[MetaEvent] = []  # of the last rounds: who heard of them may not have passed it on
 
     def advance(self) -> MetaEvent:
@@ -254,6 +258,7 @@ class _Learner:
         """All that the rounds to come depend on."""
         best = None if math.isinf(self.best_loss) else self.best_loss
         state: dict[str, Any] = {"round": self.round, "tokens": self.tokens, "best_loss": best}
+        state["seconds"] = self.seconds
         state |= {"best_round": self.best_round, "budget": self._budget, "told": [asdict(event) for event in self.told]}
         rows = {name: getattr(self, name) for name in ("start", "first", "second", "best")}
         return state, rows
@@ -261,6 +266,7 @@ class _Learner:
     def restore(self, state: dict[str, Any], rows: dict[str, Tensor]) -> None:
         """Take up what `state` gave."""
         self.round, self.tokens, self.best_round = state["round"], state["tokens"], state["best_round"]
+        self.seconds = state.get("seconds", 0.0)  # which older states do not tell
         self.best_loss = math.inf if state["best_loss"] is None else state["best_loss"]
         self._budget = min(self._budget, state["budget"])  # it may have been too much already
         self.told = [MetaEvent(**event) for event in state["told"]]
@@ -272,4 +278,4 @@ class _Learner:
         start = self._waves.trained.learned(self.best, self._groups[0])
         assert isinstance(start, Adapter)
         loss = None if math.isinf(self.best_loss) else self.best_loss
-        return MetaResult(start, self.best_round, loss, self.tokens)
+        return MetaResult(start, self.best_round, loss, self.tokens, self.seconds)

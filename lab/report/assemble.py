@@ -14,17 +14,21 @@ from lab.errors import LabError
 from lab.methods.extend import stored
 from lab.methods.method import Method
 from lab.methods.spec import Study
+from lab.metrics.aggregate import METRICS
 from lab.metrics.paired import Against, Runs, against, every_pair, over_seeds, seeds_of
 from lab.metrics.selection import Ceiling, ceiling
 from lab.metrics.statistics import summarise_many
 from lab.report.compare import by_task_type
-from lab.report.controls import is_control, weigh
+from lab.report.controls import is_control, is_drawn, weigh
 from lab.report.criteria import criteria
-from lab.report.evidence import Evidence, MethodEvidence
+from lab.report.evidence import Evidence, MethodEvidence, MetricEvidence
 from lab.report.leakage import leakage
 from lab.report.ledger import ledger
 from lab.report.looks import TEST, Looks, looks_at
 from lab.report.results import MAIN_METRIC, REFERENCE, Results, tabulated
+
+OTHERS = ("token_nll", "parameter_f1")
+"""What is tested beside the main metric: how likely the reference is to the model, and what it would set."""
 
 
 def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -> Evidence:
@@ -59,6 +63,8 @@ def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -
         methods=_methods(runs, versus, declared, looks if split == TEST else None),
         pairs=every_pair(runs),
         task_types=by_task_type(_by_type(study, split, order), REFERENCE),
+        others=tuple(_others(found, order)),
+        drawn=tuple(name for name in order if is_drawn(declared[name])),
         controls=weigh(runs, declared, versus, REFERENCE),
         ceiling=ceiling_of(runs, declared),
         looks=looks,
@@ -77,6 +83,14 @@ def study_digest(study: Study) -> str:
 def _by_type(study: StudyRow, split: str, order: Sequence[str]) -> dict[str, dict[str, Runs]]:
     kinds = task_types(study.id, split)
     return {kind: runs_of(evaluated(study.id, split, metric=MAIN_METRIC, task_type=kind), order) for kind in kinds}
+
+
+def _others(found: Sequence[Evaluated], order: Sequence[str]) -> Iterator[MetricEvidence]:
+    for metric in OTHERS:
+        runs = runs_of(found, order, metric)
+        if REFERENCE in runs and len(runs) > 1:
+            higher = METRICS[metric].higher_is_better is not False
+            yield MetricEvidence(metric, against(runs, REFERENCE, higher_is_better=higher))
 
 
 def runs_of(evaluations: Iterable[Evaluated], order: Sequence[str], metric: str = MAIN_METRIC) -> dict[str, Runs]:
@@ -120,7 +134,10 @@ def _notes(table: Results, runs: Mapping[str, Runs], seeds: Sequence[int]) -> It
     if table.note:
         yield table.note.removeprefix("note: ")
     if len(seeds) < 2:
-        yield "one seed: how much another training would move these numbers is not known"
+        yield (
+            "one seed: how much another training would move these numbers is not known, and intervals over personas do "
+            "not contain it"
+        )
     if REFERENCE not in runs:
         yield f"the study has no '{REFERENCE}', so nothing is compared with it"
     if incomplete := [name for name, one in runs.items() if len(over_seeds(one)) < table.n_personas]:

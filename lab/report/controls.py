@@ -12,11 +12,13 @@ from lab.report.evidence import ControlEvidence, Removal
 
 def is_control(method: Method) -> bool:
     """Whether it takes away, by declaration, what another method does for a persona."""
-    return (
-        method.swap
-        or (method.merge is not None and method.merge.choose == "random")
-        or (method.route is not None and method.route.how == "random")
-        or _untrained(method)
+    return method.swap or is_drawn(method) or _untrained(method)
+
+
+def is_drawn(method: Method) -> bool:
+    """Whether what is personal is not taken away but drawn at random, the persona's own perhaps among it."""
+    return (method.merge is not None and method.merge.choose == "random") or (
+        method.route is not None and method.route.how == "random"
     )
 
 

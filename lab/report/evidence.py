@@ -63,6 +63,14 @@ class TaskTypeEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricEvidence:
+    """Every method against unified in another metric; p corrected over the methods, for this metric alone."""
+
+    metric: str
+    versus: tuple[Against, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ControlEvidence:
     """Whether what a method gains is gone in its control, as a real gain must be.
 
@@ -144,6 +152,8 @@ class Evidence:
     methods: tuple[MethodEvidence, ...]  # in the order of the study
     pairs: tuple[Against, ...]  # every two methods; p corrected over all pairs
     task_types: tuple[TaskTypeEvidence, ...]
+    others: tuple[MetricEvidence, ...]  # what the main metric may not show
+    drawn: tuple[str, ...]  # controls that hold what is personal, drawn at random: a merge's, a route's
     controls: tuple[ControlEvidence, ...]  # one for each method that is personal and no control
     ceiling: Ceiling | None  # the oracle and the published procedure: no results, both
     looks: Looks

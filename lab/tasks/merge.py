@@ -37,6 +37,7 @@ class Mix:
 
 def run(context: JobContext) -> Done:
     """Merge; the artifact holds `adapters/NNNN/` in PEFT's format and `recipes.json`."""
+    began = time.perf_counter()
     how = Merge(**context.spec["merge"], of="any")
     book = read_book(context.needed("of")) | _others(context)
     mixes, labels = _chosen(context, how)
@@ -45,7 +46,6 @@ def run(context: JobContext) -> Done:
         mixes = _with_learned(context, mixes, shelf)
     sharers = Counter(mixes.values())
     merged: RecipeBook = {}
-    began = time.perf_counter()
     for number, (persona, mix) in enumerate(mixes.items()):
         if context.should_stop():
             raise JobStopped

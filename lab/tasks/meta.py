@@ -62,4 +62,4 @@ def run(context: JobContext) -> Done:
     save_peft(found.start, context.folder / START, base.name)
     context.log(f"the start is that of round {found.best_round} of {how.rounds}")
     learned = {"best_round": found.best_round, "val_loss": found.val_loss, "tokens": found.tokens}
-    return Done("", asdict(settings) | learned)
+    return Done("", asdict(settings) | learned | {"train_seconds": found.seconds})

@@ -22,6 +22,7 @@ from lab.report.evidence import (
     Look,
     Looks,
     MethodEvidence,
+    MetricEvidence,
     TaskTypeEvidence,
 )
 from lab.report.results import Results
@@ -46,6 +47,8 @@ def evidence(
     controls: Mapping[str, str] | None = None,
     alike: Sequence[str] = (),
     notes: Sequence[str] = (),
+    nll: Scores | None = None,
+    drawn_controls: Sequence[str] = (),
 ) -> Evidence:
     """Evidence of these scores.
 
@@ -54,10 +57,14 @@ def evidence(
         controls: method → its control, which is among the methods.
         alike: methods that serve every persona alike, so that nothing personal could be taken away.
         notes: as they stand in the evidence.
+        drawn_controls: those of the controls that are drawn at random.
+        nll: the scores in token NLL too, of which the lower is better.
     """
     controls = controls or {}
     runs = {method: {0: dict(personas)} for method, personas in scores.items()}
     versus = {one.method: one for one in against(runs, "unified")} if "unified" in scores else {}
+    lower = {name: {0: dict(one)} for name, one in (nll or {}).items()}
+    others = against(lower, "unified", higher_is_better=False) if lower else ()
     personas = {persona for table in scores.values() for persona in table}
     return Evidence(
         study="smart-home",
@@ -74,6 +81,8 @@ def evidence(
         methods=tuple(_method(name, scores, versus.get(name), name in controls.values()) for name in scores),
         pairs=every_pair(runs),
         task_types=(TaskTypeEvidence("simple", len(personas), tuple(versus.values())),),
+        others=(MetricEvidence("token_nll", others),) if others else (),
+        drawn=tuple(drawn_controls),
         controls=tuple(
             _control(name, controls.get(name, ""), runs, versus)
             for name in versus

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from invented import drawn, evidence, leaky
 
 from lab.metrics.intervals import Interval
+from lab.metrics.statistics import smallest_detectable_effect
 from lab.report.document.summary import Sentence, summarised
 from lab.report.evidence import Evidence
 
@@ -59,25 +60,86 @@ def test_a_gain_that_stays_in_part_is_told_in_part():
 def test_null_data_bound_what_could_have_been_missed():
     one = evidence(drawn({"persona": 0.0, "hybrid": 0.0}, 20))
     (bound,) = said(one, "bound")
-    assert bound.startswith("No method is shown to be better than unified. The largest gain that a 95% interval")
+    assert bound.startswith("No method is shown to be better than unified. 95% intervals, each taken alone, leave room")
     highest = max(m.versus.comparison.interval.high for m in one.methods if m.versus)
     assert f"{highest:.3f}" in bound
     assert said(one, "open")[0].startswith("For 2 methods no difference from unified is shown, which does not say")
     detectable = [m.versus.comparison.detectable for m in one.methods if m.versus]
-    assert f"{min(detectable):.3f} to {max(detectable):.3f}" in said(one, "power")[0]
+    (power,) = said(one, "power")
+    assert f"smaller than {min(detectable):.3f} to {max(detectable):.3f} (by method), tested alone, would be" in power
+    stricter = smallest_detectable_effect(20, alpha=0.025) / smallest_detectable_effect(20)
+    assert f"correction for 2 methods, one smaller than {stricter * min(detectable):.3f} to " in power
+
+
+def test_what_could_have_been_missed_is_told_apart_for_what_is_personal_and_what_is_not():
+    one = evidence(drawn({"persona": 0.0, "unified-wide": 0.002}, 20), alike=["unified-wide"])
+    highs = {m.name: m.versus.comparison.interval.high for m in one.methods if m.versus}
+    (bound,) = said(one, "bound")
+    assert f"{highs['persona']:.3f} by personalising (persona) and {highs['unified-wide']:.3f} by what serves" in bound
+    lost = evidence(drawn({"persona": -0.1, "unified-wide": 0.002}, 20), alike=["unified-wide"])
+    assert "by personalising" not in said(lost, "bound")[0]
+
+
+def test_a_reference_that_training_has_not_improved_is_told_before_the_answer():
+    told = summarised(evidence(drawn({"base": 0.0, "persona": 0.0})))
+    assert [one.about for one in told[:3]] == ["study", "reference", "answer"]
+    assert "unified is not shown to be better than the base model without training (base minus" in told[1].text
+    assert said(evidence(drawn({"base": -0.1, "persona": 0.0})), "reference") == []
+
+
+def test_a_reference_below_nearly_everything_controls_too_may_be_low_by_chance():
+    gains = {f"m{n}": 0.01 for n in range(9)} | {"swapped": 0.01, "base": -0.2}
+    (text,) = said(evidence(drawn(gains), controls={"m0": "swapped"}), "reference")
+    assert text.startswith("9 of 9 methods lie above unified, and so does the control: its own mean may be low")
+    few = evidence(drawn({"m0": 0.01, "swapped": 0.01}), controls={"m0": "swapped"})
+    assert said(few, "reference") == []
+
+
+def test_a_reference_that_is_worse_than_its_base_is_told_so():
+    assert "unified is worse than the base model" in said(evidence(drawn({"base": 0.1})), "reference")[0]
+
+
+def test_a_drawn_control_that_gains_says_that_the_choice_is_not_what_helps():
+    one = evidence(drawn({"merge": 0.03, "drawn": 0.03}), controls={"merge": "drawn"}, drawn_controls=["drawn"])
+    assert "what it was drawn from helps, and a method that chooses has to beat it" in said(one, "faults")[0]
+
+
+def test_a_control_that_gains_among_controls_is_told_though_it_does_not_among_all_methods():
+    gains = {f"m{n}": 0.0 for n in range(60)} | {"swapped": 0.03}
+    one = evidence(drawn(gains, 12), controls={"m0": "swapped"})
+    method = one.method("swapped")
+    assert method is not None
+    assert method.versus is not None
+    assert not method.versus.gains
+    left = replace(method.versus, p_holm=method.versus.comparison.t_p)
+    one = replace(one, controls=(replace(one.controls[0], left=left), *one.controls[1:]))
+    assert "The control swapped scores above unified by 0.0" in said(one, "faults")[0]
+
+
+def test_what_another_metric_shows_is_told_after_what_the_main_one_does_not():
+    similar = drawn({"persona": 0.0, "hybrid": 0.0, "swapped": 0.0})
+    nll = drawn({"persona": 0.2, "hybrid": -0.2, "swapped": -0.3}, seed=1)
+    assert said(evidence(similar, controls={"hybrid": "swapped"}, nll=nll), "elsewhere") == [
+        "By token NLL, tested and corrected for itself, 2 methods beat unified (swapped (a control) and hybrid) and 1 "
+        "method falls behind unified (persona)."
+    ]
+    level = said(evidence(similar, nll=drawn({"persona": 0.0}, seed=1)), "elsewhere")
+    assert level == ["By token NLL, tested and corrected for itself, no method is shown to differ from unified."]
+    assert said(evidence(drawn({"persona": 0.0}, 1), nll=drawn({"persona": 0.0}, 1)), "elsewhere") == []
 
 
 def test_the_answer_comes_first_and_needs_a_control():
     gain = drawn({"hybrid": 0.03, "swapped": 0.0})
     assert said(evidence(gain, controls={"hybrid": "swapped"}), "answer") == [
-        "Personalising gains over one model for everybody: shown for hybrid, and confirmed by a control."
+        "Personalising gains over one model for everybody: shown in embedding similarity for hybrid, and confirmed by "
+        "a control."
     ]
     assert said(evidence(gain), "answer") == [
-        "That personalising gains over one model for everybody is not shown, though some methods score above unified: "
-        "no control confirms that this is personal."
+        "That personalising gains over one model for everybody is not shown in embedding similarity, though some "
+        "methods score above unified: no control confirms that this is personal."
     ]
     assert said(evidence(drawn({"hybrid": 0.0})), "answer") == [
-        "That personalising gains over one model for everybody is not shown."
+        "That personalising gains over one model for everybody is not shown in embedding similarity."
     ]
 
 
@@ -139,6 +201,10 @@ def test_success_is_claimed_only_where_every_criterion_is_met():
         persona: value + 0.03 + (n % 3) / 1000 for n, (persona, value) in enumerate(scores["unified"].items())
     }
     assert said(evidence(scores), "criteria") == ["hybrid meets all published criteria of success."]
+    (text,) = said(evidence(drawn({f"m{n}": 0.03 for n in range(7)})), "criteria")
+    assert re.fullmatch(
+        r"No method meets all published criteria of success: the most is \d of 4, which \d m\w+ meet\.", text
+    )
     (text,) = said(evidence(drawn({"hybrid": 0.03})), "criteria")
     assert text.startswith("No method meets all published criteria of success. Nearest is hybrid, which meets")
 
@@ -157,11 +223,26 @@ GAINS = st.dictionaries(
 @settings(max_examples=60, deadline=None)
 @given(GAINS, st.integers(2, 30), st.floats(0.001, 0.08), st.integers(0, 10_000))
 def test_no_sentence_claims_what_an_interval_or_a_control_denies(gains, n, spread, seed):
-    scores = drawn({**gains, "swapped": 0.5 * max(gains.values())}, n, spread=spread, seed=seed)
-    one = evidence(scores, controls=dict.fromkeys(gains, "swapped"))
+    gains = {**gains, "swapped": 0.5 * max(gains.values()), "base": -max(gains.values())}
+    methods = [name for name in gains if name not in ("swapped", "base")]
+    nll = drawn({name: -3 * gain for name, gain in gains.items()}, n, spread=spread, seed=seed + 1)
+    scores = drawn(gains, n, spread=spread, seed=seed)
+    one = evidence(scores, controls=dict.fromkeys(methods, "swapped"), alike=["base"], nll=nll)
     for sentence in summarised(one):
         assert "prove" not in sentence.text.lower()
         _check(one, sentence)
+
+
+def _check_elsewhere(one: Evidence, text: str) -> None:
+    """As many as are said to beat unified, or to fall behind it, do so by interval and by p after Holm."""
+    (found,) = one.others
+    sure = [v.comparison for v in found.versus if v.p_holm < 0.05 and v.comparison.interval is not None]
+    for words, told in (
+        ("beats?", [c for c in sure if c.interval.high < 0]),
+        ("falls? behind", [c for c in sure if c.interval.low > 0]),
+    ):
+        named = re.search(rf"(\d+) methods? {words} unified", text)
+        assert (int(named[1]) if named else 0) == len(told)
 
 
 def _check(one: Evidence, sentence: Sentence) -> None:
@@ -170,6 +251,10 @@ def _check(one: Evidence, sentence: Sentence) -> None:
     assert named == (set(sentence.methods) if sentence.about == "better" else set())
     if not sentence.methods:
         assert not re.search(r"\b(gains over one model for everybody:|is better than|are worse than)", sentence.text)
+    if sentence.about == "elsewhere":
+        _check_elsewhere(one, sentence.text)
+    if "unified is" in sentence.text and sentence.about == "reference":
+        assert not one.method("base").versus.loses or one.method("base").versus.comparison.interval.high >= 0
     verdict = {control.method: control.verdict for control in one.controls}
     for name in sentence.methods:
         method = one.method(name)
@@ -182,5 +267,5 @@ def _check(one: Evidence, sentence: Sentence) -> None:
             assert found.interval.high < 0
         else:
             assert found.interval.low > 0
-            assert (verdict[name] == "kept") == (sentence.about == "not personal") or sentence.about == "more"
-            assert sentence.about != "answer" or verdict[name] in ("removed", "partly")
+            assert (verdict.get(name) == "kept") == (sentence.about == "not personal") or sentence.about == "more"
+            assert sentence.about != "answer" or verdict.get(name) in ("removed", "partly")

@@ -30,7 +30,7 @@ def _sections(
     yield overview.summary(evidence, gathered)
     yield overview.studied(evidence, gathered)
     if evidence.methods:
-        yield results.results(evidence, album)
+        yield results.results(evidence, gathered, album)
         yield checks.criteria(evidence)
         yield checks.controls(evidence)
         yield results.task_types(evidence)

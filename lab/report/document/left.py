@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TypeVar
 
 import orjson
 
 from lab.db.lineage import Origin
-from lab.db.queries import curve, job_log
+from lab.db.queries import curve, curves, job_log
 from lab.errors import LabError
 from lab.report.parts import ClusterMap, Gain, LossCurve, Route
 from lab.store.artifacts import artifacts
@@ -92,10 +93,21 @@ def loss_curves(jobs: Sequence[Origin]) -> Iterator[LossCurve]:
     """One for each training that has a curve, under the method it was planned for."""
     first = {one.job: one for one in reversed(jobs) if one.does in ("train", "meta")}
     for job, one in sorted(first.items()):
-        train, val = curve(job, "train"), curve(job, "val")
+        train, val = curve(job, "train"), _together(curves(job, "val")) or curve(job, "val")
         if train or val:
             name = f"{one.method}: its start" if one.does == "meta" else one.method
             yield LossCurve(job, name, one.seed, _thinned(train), _thinned(val))
+
+
+def _together(groups: dict[str, list[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """The mean over groups of their first validations, of their second, …, as long as all of them have one.
+
+    Groups of unlike sizes are validated at other steps: at one step, the mean would be of whoever happens to be there.
+    """
+    return [
+        (round(fmean(step for step, _ in each)), fmean(value for _, value in each))
+        for each in zip(*groups.values(), strict=False)
+    ]
 
 
 def _thinned(points: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

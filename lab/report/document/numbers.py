@@ -35,6 +35,7 @@ def data_json(evidence: Evidence, gathered: Gathered, curves: Sequence[CurveEvid
         "losses": [asdict(one) for one in gathered.losses],
         "prices": [asdict(one) for one in prices(evidence)],
         "disk": gathered.disk,
+        "unified_by_task_type": gathered.unified_types,
         "published": {"general": general(), "methods": [asdict(one) for one in published()]},
         "predictions": [asdict(one) for one in gathered.traced],
         "jobs": [_job(one) for one in gathered.origins],

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.metrics.intervals import Interval
-from lab.metrics.paired import Against
-from lab.metrics.statistics import Comparison
+from lab.metrics.paired import LEVEL
+from lab.metrics.statistics import smallest_detectable_effect
+from lab.report.document import cautions
+from lab.report.document.gains import better, gain, p, size, versus_of, worse
 from lab.report.document.words import count, label, listed, number, p_value, share, signed
 from lab.report.evidence import ControlEvidence, Evidence, MethodEvidence
 
@@ -30,6 +31,8 @@ About = Literal[
     "criteria",
     "limits",
     "faults",
+    "reference",
+    "elsewhere",
 ]
 _NAMED = 5  # methods that are told one by one
 
@@ -44,29 +47,21 @@ class Sentence:
 
 
 def summarised(evidence: Evidence) -> tuple[Sentence, ...]:
-    """The sentences, the answer first."""
+    """The sentences: what would make the answer worthless, the answer, and what bounds it."""
     if not evidence.methods:
         return (Sentence(f"Nothing of this study is evaluated on {evidence.split} yet.", "study"),)
     return (
         Sentence(_what(evidence), "study"),
-        *_faults(evidence),
+        *(Sentence(text, "faults") for text in cautions.faults(evidence)),
+        *(Sentence(text, "reference") for text in cautions.reference(evidence)),
         *_answer(evidence),
         *_worse(evidence),
         *_open(evidence),
+        *(Sentence(text, "elsewhere") for text in cautions.elsewhere(evidence)),
         *_power(evidence),
         *_criteria(evidence),
         *_limits(evidence),
     )
-
-
-def better(method: MethodEvidence) -> bool:
-    """Whether the numbers alone allow to call it better than unified; a control may still take that away."""
-    return method.versus is not None and method.versus.gains and _gain(method.versus)[1] > 0
-
-
-def worse(method: MethodEvidence) -> bool:
-    """Whether the numbers allow to call it worse than unified."""
-    return method.versus is not None and method.versus.loses and _gain(method.versus)[2] < 0
 
 
 # ---------------------------------------------------------------- what was compared
@@ -83,20 +78,6 @@ def _what(evidence: Evidence) -> str:
     )
 
 
-def _faults(evidence: Evidence) -> Iterator[Sentence]:
-    found = [fault for check in evidence.leakage.checks for fault in check.found]
-    if found:
-        text = f"The checks against leakage fail: {listed(found, 2)}. Read no number before that is mended."
-        yield Sentence(text, "faults")
-    for method in evidence.methods:
-        if method.is_control and better(method):
-            yield Sentence(
-                f"The control {method.name} scores above unified, which no control should: something other than "
-                "personalising raises scores here.",
-                "faults",
-            )
-
-
 # ---------------------------------------------------------------- better
 
 
@@ -106,20 +87,21 @@ def _answer(evidence: Evidence) -> Iterator[Sentence]:
         yield Sentence("No method shares personas with unified, so nothing can be said against it.", "better")
         return
     controls = {one.method: one for one in evidence.controls}
-    ahead = [one for one in candidates if better(one)]
-    ahead.sort(key=lambda one: (_rank(controls.get(one.name)), -_gain(_versus(one))[0]))
-    yield _headline(ahead, controls)
+    ahead = [one for one in candidates if better(one.versus)]
+    ahead.sort(key=lambda one: (_rank(controls.get(one.name)), -gain(versus_of(one))[0]))
+    yield _headline(ahead, controls, label(evidence.metric))
     for method in ahead[:_NAMED]:
         yield _better(method, controls.get(method.name))
     if more := ahead[_NAMED:]:
         told = listed(
-            [f"{one.name} by {_size(_versus(one))}{_kept(controls.get(one.name))}" for one in more], len(more)
+            [f"{one.name} by {size(versus_of(one))}{_kept(controls.get(one.name))}" for one in more], len(more)
         )
         yield Sentence(
             f"Above unified too, p < 0.05 after Holm's correction: {told}.", "more", tuple(m.name for m in more)
         )
     if not any(_claimed(one, controls.get(one.name)) for one in ahead):
-        yield Sentence(_none_better([one for one in candidates if one not in ahead], beside=bool(ahead)), "bound")
+        rest = [one for one in candidates if one not in ahead]
+        yield Sentence(_none_better(rest, set(controls), beside=bool(ahead)), "bound")
 
 
 def _kept(control: ControlEvidence | None) -> str:
@@ -132,7 +114,7 @@ def _rank(control: ControlEvidence | None) -> int:
     return order.index(control.verdict if control and control.verdict in order else None)
 
 
-def _headline(ahead: list[MethodEvidence], controls: Mapping[str, ControlEvidence]) -> Sentence:
+def _headline(ahead: list[MethodEvidence], controls: Mapping[str, ControlEvidence], metric: str) -> Sentence:
     """The answer to the question that the study asks."""
     personal = [
         one
@@ -142,29 +124,30 @@ def _headline(ahead: list[MethodEvidence], controls: Mapping[str, ControlEvidenc
     names = tuple(one.name for one in personal)
     if personal:
         text = (
-            f"Personalising gains over one model for everybody: shown for {listed(names)}, and confirmed by a control."
+            f"Personalising gains over one model for everybody: shown in {metric} for {listed(names)}, and confirmed "
+            "by a control."
         )
         return Sentence(text, "answer", names)
     why = ", though some methods score above unified: no control confirms that this is personal" if ahead else ""
-    return Sentence(f"That personalising gains over one model for everybody is not shown{why}.", "answer")
+    return Sentence(f"That personalising gains over one model for everybody is not shown in {metric}{why}.", "answer")
 
 
 def _claimed(method: MethodEvidence, control: ControlEvidence | None) -> bool:
-    return better(method) and (control is None or control.verdict != "kept")
+    return better(method.versus) and (control is None or control.verdict != "kept")
 
 
 def _better(method: MethodEvidence, control: ControlEvidence | None) -> Sentence:
-    versus = _versus(method)
+    versus = versus_of(method)
     improved = share(versus.comparison.improved)
-    gain = f"{_size(versus)} (p {_p(versus)} after Holm's correction, {improved} of personas better)"
+    amount = f"{size(versus)} (p {p(versus)} after Holm's correction, {improved} of personas better)"
     if control is not None and control.verdict == "kept":
-        against = "" if control.personal is None else f" (by {_size(control.personal)}, p {_p(control.personal)})"
+        against = "" if control.personal is None else f" (by {size(control.personal)}, p {p(control.personal)})"
         text = (
-            f"{method.name} scores above unified by {gain}, but is not shown to beat its control {control.control}"
+            f"{method.name} scores above unified by {amount}, but is not shown to beat its control {control.control}"
             f"{against}: nothing tells that this is owed to what was learned of each persona, and it is not counted."
         )
         return Sentence(text, "not personal", (method.name,))
-    text = f"{method.name} is better than unified by {gain}; {_told_by_control(control)}."
+    text = f"{method.name} is better than unified by {amount}; {_told_by_control(control)}."
     if (seeds := versus.seeds) is not None and min(m for _, m in seeds.means) * max(m for _, m in seeds.means) <= 0:
         text += " Its sign is not the same in every seed."
     if method.after_test:
@@ -177,26 +160,28 @@ def _told_by_control(control: ControlEvidence | None) -> str:
         return "it serves every persona alike, so that is no gain of personalising"
     if control.personal is None:
         return "no control was run for it, so nothing tells whether that is owed to personalising"
-    beats = f"it beats its control {control.control} by {_size(control.personal)}"
+    beats = f"it beats its control {control.control} by {size(control.personal)}"
     if control.verdict == "removed":
         return f"{beats}, and that one is not shown to gain, as it must be if the gain is personal"
-    left = "" if control.left is None else f" by {_size(control.left)}"
+    left = "" if control.left is None else f" by {size(control.left)}"
     return f"{beats}, but that one is above unified too{left}, and that part of the gain is not personal"
 
 
-def _none_better(candidates: list[MethodEvidence], *, beside: bool) -> str:
+def _none_better(candidates: list[MethodEvidence], personal: set[str], *, beside: bool) -> str:
     """`candidates`: without those whose gain a control keeps; `beside`: whether there are such."""
-    other = "other " if beside else ""
-    bounds = {one.name: _gain(_versus(one))[2] for one in candidates if _versus(one).comparison.interval is not None}
-    if not bounds:
-        return f"No {other}method is shown to be better than unified."
-    name = max(bounds, key=lambda method: bounds[method])
-    if bounds[name] <= 0:
-        return f"No {other}method is shown to be better than unified: every 95% interval, taken alone, lies below zero."
-    return (
-        f"No {other}method is shown to be better than unified. The largest gain that a 95% interval, taken alone, "
-        f"leaves room for is {number(bounds[name])} ({name})."
-    )
+    none = f"No {'other ' if beside else ''}method is shown to be better than unified"
+    highs = {one.name: gain(versus_of(one))[2] for one in candidates if versus_of(one).comparison.interval is not None}
+    if not highs:
+        return f"{none}."
+    if max(highs.values()) < 0:
+        return f"{none}: every 95% interval, taken alone, lies below zero."
+    own, alike = ({name: high for name, high in highs.items() if (name in personal) is side} for side in (True, False))
+    told = [
+        f"{number(max(some.values()))} {words} ({max(some, key=lambda name: some[name])})"
+        for words, some in (("by personalising", own), ("by what serves everybody alike", alike))
+        if some and max(some.values()) >= 0
+    ]
+    return f"{none}. 95% intervals, each taken alone, leave room for a gain of at most {' and '.join(told)}."
 
 
 # ---------------------------------------------------------------- worse, open
@@ -204,11 +189,12 @@ def _none_better(candidates: list[MethodEvidence], *, beside: bool) -> str:
 
 def _worse(evidence: Evidence) -> Iterator[Sentence]:
     behind = sorted(
-        (one for one in evidence.methods if not one.is_control and worse(one)), key=lambda one: _gain(_versus(one))[0]
+        (one for one in evidence.methods if not one.is_control and worse(one.versus)),
+        key=lambda one: gain(versus_of(one))[0],
     )
     if not behind:
         return
-    told = [f"{one.name} by {_size(_versus(one), minus=True)}" for one in behind[:_NAMED]]
+    told = [f"{one.name} by {size(versus_of(one), minus=True)}" for one in behind[:_NAMED]]
     more = "" if len(behind) <= _NAMED else f", and {len(behind) - _NAMED} more by less"
     verb = "is" if len(behind) == 1 else "are"
     text = f"{count(len(behind), 'method')} {verb} worse than unified: {'; '.join(told)}{more}."
@@ -219,7 +205,7 @@ def _open(evidence: Evidence) -> Iterator[Sentence]:
     names = [
         one.name
         for one in evidence.methods
-        if not one.is_control and one.versus is not None and not better(one) and not worse(one)
+        if not one.is_control and one.versus is not None and not better(one.versus) and not worse(one.versus)
     ]
     if names:
         yield Sentence(
@@ -230,21 +216,32 @@ def _open(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _power(evidence: Evidence) -> Iterator[Sentence]:
-    sizes = [
-        one.versus.comparison.detectable
+    compared = [one.versus.comparison for one in evidence.methods if one.versus is not None]
+    sizes = {
+        one.name: (found.detectable, found.n)
         for one in evidence.methods
-        if one.versus is not None and not one.is_control and one.versus.comparison.detectable
-    ]
+        if one.versus is not None and not one.is_control and (found := one.versus.comparison).detectable
+    }
     if not sizes:
         return
-    n = count(evidence.n_personas, "persona")
-    low, high = min(sizes), max(sizes)
-    across = number(low) if number(low) == number(high) else f"{number(low)} to {number(high)} (by method)"
+    alone = _across([size for size, _ in sizes.values() if size])
+    stricter = [size * _stricter(n, len(compared)) for size, n in sizes.values() if size]
+    after = f"; after correction for {len(compared)} methods, one smaller than {_across(stricter)}"
     yield Sentence(
-        f"With {n} a true difference smaller than {across} would be missed more often than one time in five, even "
-        "before correction for several methods.",
+        f"With {count(evidence.n_personas, 'persona')} a true difference smaller than {alone}, tested alone, would be "
+        f"missed more often than one time in five{after if len(compared) > 1 else ''}.",
         "power",
     )
+
+
+def _stricter(n: int, several: int) -> float:
+    """How much larger a difference has to be for the first step of Holm's correction."""
+    return smallest_detectable_effect(n, alpha=LEVEL / several) / smallest_detectable_effect(n)
+
+
+def _across(sizes: list[float]) -> str:
+    low, high = number(min(sizes)), number(max(sizes))
+    return low if low == high else f"{low} to {high} (by method)"
 
 
 # ---------------------------------------------------------------- success, limits
@@ -261,16 +258,28 @@ def _criteria(evidence: Evidence) -> Iterator[Sentence]:
         verb = "meets" if len(meet) == 1 else "meet"
         yield Sentence(f"{listed(meet)} {verb} all published criteria of success{but}.", "criteria")
         return
-    best = max(judged, key=lambda one: (sum(c.met for c in one.criteria), _gain(_versus(one))[0]))
-    if not any(criterion.met for criterion in best.criteria):
+    best = max(judged, key=lambda one: (_met(one), gain(versus_of(one))[0]))
+    if not _met(best):
         yield Sentence("No method meets any of the published criteria of success.", "criteria")
+        return
+    alike = sum(_met(one) == _met(best) for one in judged)
+    if alike > _NAMED:
+        yield Sentence(
+            f"No method meets all published criteria of success: the most is {_met(best)} of {len(best.criteria)}, "
+            f"which {alike} methods meet.",
+            "criteria",
+        )
         return
     fails = [f"{c.says} (it has {_value(c.name, c.value)})" for c in best.criteria if not c.met]
     yield Sentence(
         f"No method meets all published criteria of success. Nearest is {best.name}, which meets "
-        f"{sum(c.met for c in best.criteria)} of {len(best.criteria)}; it misses: {'; '.join(fails)}.",
+        f"{_met(best)} of {len(best.criteria)}; it misses: {'; '.join(fails)}.",
         "criteria",
     )
+
+
+def _met(method: MethodEvidence) -> int:
+    return sum(one.met for one in method.criteria)
 
 
 def _value(name: str, value: float) -> str:
@@ -289,40 +298,3 @@ def _limits(evidence: Evidence) -> Iterator[Sentence]:
     yield Sentence(evidence.looks.says, "limits")
     for note in evidence.notes:
         yield Sentence(f"{note[:1].upper()}{note[1:].rstrip('.')}.", "limits")
-
-
-# ---------------------------------------------------------------- parts
-
-
-def _versus(method: MethodEvidence) -> Against:
-    assert method.versus is not None
-    return method.versus
-
-
-def _gain(versus: Against) -> tuple[float, float, float]:
-    """Difference, low and high, turned so that above zero is better; without interval these say nothing."""
-    found = versus.comparison
-    sign = 1 if versus.higher_is_better else -1
-    if found.interval is None:
-        return sign * found.difference, float("-inf"), float("inf")
-    low, high = sorted((sign * found.interval.low, sign * found.interval.high))
-    return sign * found.difference, low, high
-
-
-def _size(versus: Against, *, minus: bool = False) -> str:
-    """`0.031 [0.012, 0.050]`; with `minus` as an amount that is missing."""
-    found: Comparison = versus.comparison
-    gain, low, high = _gain(versus)
-    if minus:
-        gain, low, high = -gain, -high, -low
-    bounds = "" if found.interval is None else f" [{_plain(Interval(low, high))}]"
-    return f"{number(gain)}{bounds}"
-
-
-def _plain(found: Interval) -> str:
-    return f"{number(found.low)}, {number(found.high)}"
-
-
-def _p(versus: Against) -> str:
-    text = p_value(versus.p_holm)
-    return text.replace("<", "< ") if text.startswith("<") else f"= {text}"

@@ -35,7 +35,7 @@ def bars(methods: Sequence[MethodEvidence], metric: str) -> Figure:
     _means(means, ordered)
     _differences(differences, ordered)
     means.set(xlabel=metric, ylim=(-0.7, len(ordered) - 0.3))
-    differences.set_xlabel(f"{metric}: difference from unified, persona by persona")
+    differences.set_xlabel("difference from unified, persona by persona")
     for axes in (means, differences):
         axes.grid(visible=False, axis="y")
     figure.legend(handles=_legend(ordered), loc="outside lower center", ncols=5)

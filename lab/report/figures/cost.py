@@ -13,7 +13,7 @@ from lab.report.parts import Price
 _NOTHING = 0.5  # where zero stands on a logarithmic axis, as a share of the smallest other value
 _LABELS = 9
 _AXES = (
-    ("train_seconds", "training, seconds"),
+    ("train_seconds", "making it, seconds"),
     ("parameters", "parameters kept"),
     ("seconds_per_answer", "seconds per answer"),
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lab.report.figures.style import BETTER, WORSE, clear, in_style, name, page
 from lab.report.parts import LossCurve
@@ -38,4 +39,5 @@ def _square(axes: Axes, curve: LossCurve) -> None:
     if curve.val:
         step, best = min(curve.val, key=lambda point: point[1])
         axes.plot(step, best, "o", color=WORSE, markersize=7, markerfacecolor="none", label="best val")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_title(f"{name(curve.method, 24)}" + (f", seed {curve.seed}" if curve.seed else ""), fontsize=8.5)

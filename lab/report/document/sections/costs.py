@@ -10,6 +10,7 @@ from lab.report.document.sections.shared import Album, lower_is_better, ranked
 from lab.report.document.words import NOTHING, duration, label, large, number
 from lab.report.evidence import Evidence, LedgerRow
 from lab.report.figures.cost import cost as cost_figure
+from lab.report.ledger import seconds
 from lab.report.parts import Price
 
 
@@ -66,10 +67,12 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
         )
         for row in ledger
     )
-    costs_of = ("all its jobs", "training", "tokens seen", "padding", "parameters kept", "disk", "s per answer")
+    costs_of = ("all its jobs", "making it", "tokens seen", "padding", "parameters kept", "disk", "s per answer")
     titles = (*columns("method", *costs_of), *columns("device", "stands on", words=2))
     note = (
-        "Seconds are device-seconds of one device of the kind named, mean over seeds. What a method stands on is not "
+        "Seconds are device-seconds of one device of the kind named, mean over seeds; whatever else the machine did "
+        "lengthens them. Making it: training, learning a start, writing text, merging; of what was interrupted, what "
+        "was kept. What a method stands on is not "
         "counted again in its row; the figure counts it. Disk: bytes of the method's own artifacts here. Seconds per "
         "answer "
         "are of mixed batches."
@@ -82,7 +85,7 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
             album.add(
                 "cost",
                 cost_figure(priced, label(evidence.metric), lower_is_better=lower_is_better(evidence)),
-                f"{label(evidence.metric)} over training time, parameters and time for an answer",
+                f"{label(evidence.metric)} over the time to make it, parameters and time for an answer",
                 "Every method a dot, with the cost of all it stands on. The line joins those that no cheaper one beats "
                 "in "
                 "the mean; small differences along it need not be real.",
@@ -94,12 +97,8 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
 
 
 def _jobs(gathered: Gathered) -> list[tuple[int, float]]:
-    """(job, seconds from claim to commit) of each finished job, once."""
-    found = {
-        one.job: (one.finished_at - one.started_at).total_seconds()
-        for one in gathered.origins
-        if one.artifact and one.started_at and one.finished_at
-    }
+    """(job, its seconds) of each finished job, once."""
+    found = {one.job: seconds(one) for one in gathered.origins if one.artifact and one.started_at and one.finished_at}
     return sorted(found.items())
 
 

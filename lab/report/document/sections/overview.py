@@ -9,6 +9,9 @@ from lab.report.document.gather import Gathered
 from lab.report.document.summary import summarised
 from lab.report.document.words import count, large, listed
 from lab.report.evidence import Evidence
+from lab.report.results import MAIN_METRIC
+
+_SIMILARITY = "cosine between the embeddings of answer and reference, by all-MiniLM-L6-v2; 1 is the same"
 
 
 def summary(evidence: Evidence, gathered: Gathered) -> Section:
@@ -40,6 +43,8 @@ def studied(evidence: Evidence, gathered: Gathered) -> Section:
         ("dialogues of each persona", f"the first {study.dialogues}" if study.dialogues else "all"),
         ("split, by time within a persona", ", ".join(f"{part} {share:g}" for part, share in parts.items())),
         ("judged on", f"{evidence.split}, every assistant turn, the history as it was"),
+        ("of each persona", _judged(gathered)),
+        *(("embedding similarity", _SIMILARITY),) * (evidence.metric == MAIN_METRIC),
         ("base model", evidence.base),
         ("seeds", ", ".join(map(str, evidence.seeds))),
         ("longest answer", f"{study.max_new_tokens} tokens, greedy"),
@@ -62,6 +67,22 @@ def studied(evidence: Evidence, gathered: Gathered) -> Section:
 def _training(gathered: Gathered) -> str:
     training = gathered.declared.training.model_dump(mode="json")
     return ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in training.items() if value is not None)
+
+
+def _judged(gathered: Gathered) -> str:
+    """How little one persona's score rests on."""
+    rows = next(iter(gathered.predictions.values()), ())
+    turns = Counter(row.persona_id for row in rows)
+    dialogues = Counter(persona for persona, _ in {(row.persona_id, row.dialogue_id) for row in rows})
+    if not turns:
+        return "none yet"
+    return f"{_span(turns, 'turn')} of {_span(dialogues, 'dialogue')}"
+
+
+def _span(sizes: Counter[str], what: str) -> str:
+    """`4 to 10 turns`, `1 dialogue`."""
+    low, high = min(sizes.values()), max(sizes.values())
+    return count(low, what) if low == high else f"{low} to {count(high, what)}"
 
 
 def _turns(gathered: Gathered) -> str:

@@ -123,8 +123,9 @@ def training(gathered: Gathered, album: Album) -> Section | None:
         "losses",
         losses_figure(shown),
         f"Loss curves of {count(len(shown), 'training')}",
-        "NLL per supervised token, mean over a training's groups; the ring marks the best val step of that "
-        f"mean.{note}",
+        "NLL per supervised token. Train: mean over the groups that had that step. Val: mean over all groups, those of "
+        "a sweep too, of their first validations, their second, …, as far as none had stopped; the ring marks the best "
+        f"one. What is kept is each group's own best.{note}",
     )
     return Section("training", "Training", (picture,))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lab.metrics.paired import Against
 from lab.metrics.statistics import Comparison
 from lab.report.document.blocks import Block, Paragraph, Section, Table, columns
+from lab.report.document.gather import Gathered
 from lab.report.document.sections.shared import Album, ranked, shortlist
 from lab.report.document.words import NOTHING, difference, label, number, p_value, share, signed, summary
 from lab.report.evidence import Evidence, MethodEvidence
@@ -14,9 +15,13 @@ from lab.report.figures.bars import bars
 from lab.report.figures.scatter import scatter
 from lab.report.figures.violins import violins
 from lab.report.figures.winloss import winloss
-from lab.report.results import MethodResult
+from lab.report.results import FEW_PERSONAS, MethodResult
 
 _VIOLINS, _SQUARES, _PAIRED = 20, 11, 7
+_ENOUGH = 50  # personas from which intervals hold what they say
+_COVERED = ((8, "50 to 88%"), (12, "85 to 89%"), (30, "90 to 93%"), (_ENOUGH, "about 93%"))  # below so many
+_DENSITIES = " Violins are densities, dark lines quartiles and medians."
+_FEW = 6  # personas; below, an interval is little more than their values
 _COUNTED = (
     "device_precision", "device_recall", "device_f1", "parameter_precision", "parameter_recall", "parameter_f1",
 )  # fmt: skip
@@ -26,7 +31,7 @@ _REST = (
 )  # fmt: skip
 
 
-def results(evidence: Evidence, album: Album) -> Section:
+def results(evidence: Evidence, gathered: Gathered, album: Album) -> Section:
     """The main table and its figures."""
     metric, methods = label(evidence.metric), ranked(evidence)
     titles = ("method", metric, "minus unified", "p", "improved", "worst persona", "its difference")
@@ -36,9 +41,31 @@ def results(evidence: Evidence, album: Album) -> Section:
         "t-test over personas, Holm-corrected for all methods of this table. Improved: share of personas strictly "
         "better. "
         "Worst persona: the lowest score; its difference: the largest loss of any persona against unified. † a control."
+        + _coverage(evidence.n_personas)
     )
     table = Table(columns(*titles), tuple(_row(one) for one in methods), note)
-    return Section("results", f"Results: {metric}", (table, *_figures(evidence, methods, album)))
+    return Section("results", f"Results: {metric}", (table, *_identical(gathered), *_figures(evidence, methods, album)))
+
+
+def _coverage(n: int) -> str:
+    """What simulations say of intervals over few personas (docs/evidence.md)."""
+    if not 1 < n < _ENOUGH:
+        return ""
+    held = next(share for most, share in _COVERED if n < most)
+    return f" Intervals over so few personas hold the true mean less often than 95%: {held} of the time."
+
+
+def _identical(gathered: Gathered) -> Iterator[Paragraph]:
+    """Methods whose answers are the same to the byte: they are one method here, whatever they are called."""
+    answers: dict[str, list[tuple[int, str]]] = {}
+    for one in gathered.traced:
+        answers.setdefault(one.method, []).append((one.seed, one.sha256))
+    alike: dict[tuple[tuple[int, str], ...], list[str]] = {}
+    for method, digests in answers.items():
+        if all(digest for _, digest in digests):
+            alike.setdefault(tuple(sorted(digests)), []).append(method)
+    if told := [" = ".join(names) for names in alike.values() if len(names) > 1]:
+        yield Paragraph(f"The same answers, to the letter: {'; '.join(told)}.")
 
 
 def _row(method: MethodEvidence) -> tuple[str, ...]:
@@ -78,7 +105,7 @@ def tests(evidence: Evidence) -> Section | None:
         "the "
         "spread seen here."
     )
-    rows = tuple(_tested(one.name, one.versus) for one in compared if one.versus)
+    rows = tuple(_tested(_name(one), one.versus) for one in compared if one.versus)
     return Section("tests", "The tests in full", (Table(columns(*titles), rows, note),))
 
 
@@ -117,9 +144,9 @@ def _figures(evidence: Evidence, methods: list[MethodEvidence], album: Album) ->
     found.append(
         album.add(
             "violins",
-            violins({one.name: evidence.scores[one.name] for one in few}, metric),
+            violins({_name(one): evidence.scores[one.name] for one in few}, metric),
             f"The spread of {metric} over {n} personas under each method",
-            f"Every persona a dot. Violins are densities, dark lines quartiles and medians.{note}",
+            f"Every persona a dot.{_DENSITIES if n >= FEW_PERSONAS else ''}{note}",
         )
     )
     unified = evidence.scores.get("unified")
@@ -130,7 +157,7 @@ def _figures(evidence: Evidence, methods: list[MethodEvidence], album: Album) ->
     found.append(
         album.add(
             "scatter",
-            scatter({one.name: evidence.scores[one.name] for one in few}, unified, metric),
+            scatter({_name(one): evidence.scores[one.name] for one in few}, unified, metric),
             f"Each persona's {metric} under a method against the same persona's under unified",
             f"Each dot is a persona; above the line it is served better than by unified.{note}",
         )
@@ -138,18 +165,17 @@ def _figures(evidence: Evidence, methods: list[MethodEvidence], album: Album) ->
     found.append(
         album.add(
             "winloss",
-            winloss({one.name: evidence.scores[one.name] for one in compared}, unified, metric),
+            winloss({_name(one): evidence.scores[one.name] for one in compared}, unified, metric),
             f"Who gains and who loses: {n} personas under {len(compared)} methods",
-            "Each field is a persona under a method; blue is better than unified, orange worse. Bars: share of "
-            "personas "
-            "better, same and worse.",
+            "Each field is a persona under a method; blue is better than unified, orange worse; the colours "
+            "end where 98% of all differences lie within. Bars: share of personas better, same and worse.",
         )
     )
     return found
 
 
 def others(evidence: Evidence) -> Section:
-    """Means of the other metrics."""
+    """The other metrics: those that are tested, then the means of all."""
     order = {one.name: place for place, one in enumerate(ranked(evidence))}
     methods = sorted(evidence.table.methods, key=lambda one: order.get(one.name, len(order)))
     note = (
@@ -159,8 +185,31 @@ def others(evidence: Evidence) -> Section:
         "turns "
         "without anything 0. token NLL: lower is better. length ratio: answer to reference, 1 is equal."
     )
-    tables = [_means(methods, names) for names in (_COUNTED, _REST)]
+    tables = [_others_tested(evidence), *(_means(methods, names) for names in (_COUNTED, _REST))]
     return Section("metrics", "Other metrics", (*filter(None, tables), Paragraph(note)))
+
+
+def _others_tested(evidence: Evidence) -> Table | None:
+    """Differences from unified in the metrics that are tested too."""
+    by_metric = [{one.method: one for one in found.versus} for found in evidence.others]
+    rows = tuple(
+        (_name(method), *(cell for found in by_metric for cell in _other(found.get(method.name))))
+        for method in ranked(evidence)
+        if any(method.name in found for found in by_metric)
+    )
+    titles = [title for found in evidence.others for title in (f"{label(found.metric)}, minus unified", "p", "better")]
+    note = (
+        "p: paired t-test, Holm-corrected over the methods for each metric by itself. Better: share of personas whose "
+        "score is strictly better, which of token NLL is the lower one. † a control."
+    )
+    return Table(columns("method", *titles), rows, note) if rows else None
+
+
+def _other(versus: Against | None) -> tuple[str, str, str]:
+    if versus is None:
+        return (NOTHING, NOTHING, NOTHING)
+    found = versus.comparison
+    return difference(found), p_value(versus.p_holm, tested=found.interval is not None), share(found.improved)
 
 
 def _means(methods: Sequence[MethodResult], names: Sequence[str]) -> Table | None:
@@ -180,13 +229,14 @@ def task_types(evidence: Evidence) -> Section | None:
         return None
     by_type = [{one.method: one for one in found.versus} for found in types]
     rows = tuple(
-        (one.name, *(_cell(found.get(one.name)) for found in by_type))
+        (_name(one), *(_cell(found.get(one.name)) for found in by_type))
         for one in ranked(evidence)
         if one.versus is not None
     )
     titles = [f"{found.task_type} ({found.n_personas} personas)" for found in types]
     note = (
-        f"{label(evidence.metric)} minus unified with 95% interval; * p < 0.05 after Holm over all methods and types."
+        f"{label(evidence.metric)} minus unified with 95% interval, over {_FEW} personas or more; * p < 0.05 after "
+        "Holm over all methods and types. A persona has turns of several types."
     )
     return Section("types", "By task type", (Table(columns("method", *titles), rows, note),))
 
@@ -194,6 +244,8 @@ def task_types(evidence: Evidence) -> Section | None:
 def _cell(against: Against | None) -> str:
     if against is None:
         return NOTHING
+    if against.comparison.n < _FEW:
+        return signed(against.comparison.difference)
     return difference(against.comparison) + ("*" if against.gains or against.loses else "")
 
 
@@ -226,14 +278,10 @@ def pairs(evidence: Evidence) -> Section | None:
     )
 
 
-def seeds(evidence: Evidence) -> Section:
-    """What another training alone would move."""
+def seeds(evidence: Evidence) -> Section | None:
+    """What another training alone would move; of one seed the summary says that nothing is known."""
     if len(evidence.seeds) < 2:
-        text = (
-            "One seed: how much another training of the same method would move these numbers is not known, and the "
-            "intervals, which are over personas, do not contain it."
-        )
-        return Section("seeds", "Seeds", (Paragraph(text),))
+        return None
     rows = []
     for one in ranked(evidence):
         if one.seeds is None:
