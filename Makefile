@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Tests start hundreds of processes: each would compile the whole lab anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test faults fuzz resume check readme evidence install clean-env
+.PHONY: demo test faults fuzz resume check readme study evidence install clean-env
 
 demo: $(VENV)/installed ## generate data, train and compare three methods on SmolLM2, on any machine
 	$(BIN)/python -m lab.models.offline
@@ -37,6 +37,9 @@ check: $(VENV)/installed-dev ## style, types and who may import whom
 
 readme: $(VENV)/installed ## write the README's table of methods anew, from the catalogue
 	$(BIN)/python docs/readme.py
+
+study: $(VENV)/installed ## keep a study's report with the rows behind it: REPORT=reports/NAME ARTIFACTS=artifacts
+	$(BIN)/python docs/studies.py $(REPORT) $(ARTIFACTS)
 
 evidence: $(VENV)/installed ## simulate studies whose truth is known: the tables of docs/evidence.md
 	$(BIN)/python docs/simulate.py
