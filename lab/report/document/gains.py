@@ -43,7 +43,7 @@ def size(versus: Against, *, minus: bool = False) -> str:
     return f"{number(amount)}{bounds}"
 
 
-def p(versus: Against) -> str:
+def corrected_p(versus: Against) -> str:
     """`< .001`, `= .034`: after Holm's correction."""
     text = p_value(versus.p_holm)
     return text.replace("<", "< ") if text.startswith("<") else f"= {text}"

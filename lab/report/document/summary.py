@@ -14,7 +14,7 @@ from typing import Literal
 from lab.metrics.paired import LEVEL
 from lab.metrics.statistics import smallest_detectable_effect
 from lab.report.document import cautions
-from lab.report.document.gains import better, gain, p, size, versus_of, worse
+from lab.report.document.gains import better, corrected_p, gain, size, versus_of, worse
 from lab.report.document.words import count, label, listed, number, p_value, share, signed
 from lab.report.evidence import ControlEvidence, Evidence, MethodEvidence
 
@@ -139,9 +139,10 @@ def _claimed(method: MethodEvidence, control: ControlEvidence | None) -> bool:
 def _better(method: MethodEvidence, control: ControlEvidence | None) -> Sentence:
     versus = versus_of(method)
     improved = share(versus.comparison.improved)
-    amount = f"{size(versus)} (p {p(versus)} after Holm's correction, {improved} of personas better)"
+    amount = f"{size(versus)} (p {corrected_p(versus)} after Holm's correction, {improved} of personas better)"
     if control is not None and control.verdict == "kept":
-        against = "" if control.personal is None else f" (by {size(control.personal)}, p {p(control.personal)})"
+        own = control.personal
+        against = "" if own is None else f" (by {size(own)}, p {corrected_p(own)})"
         text = (
             f"{method.name} scores above unified by {amount}, but is not shown to beat its control {control.control}"
             f"{against}: nothing tells that this is owed to what was learned of each persona, and it is not counted."

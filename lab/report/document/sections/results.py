@@ -19,7 +19,7 @@ from lab.report.results import FEW_PERSONAS, MethodResult
 
 _VIOLINS, _SQUARES, _PAIRED = 20, 11, 7
 _ENOUGH = 50  # personas from which intervals hold what they say
-_COVERED = ((8, "50 to 88%"), (12, "85 to 89%"), (30, "90 to 93%"), (_ENOUGH, "about 93%"))  # below so many
+COVERED = {3: "69 to 72%", 5: "79 to 84%", 8: "85 to 89%", 12: "89 to 91%", 20: "92 to 93%", 30: "92 to 94%"}
 _DENSITIES = " Violins are densities, dark lines quartiles and medians."
 _FEW = 6  # personas; below, an interval is little more than their values
 _COUNTED = (
@@ -41,18 +41,21 @@ def results(evidence: Evidence, gathered: Gathered, album: Album) -> Section:
         "t-test over personas, Holm-corrected for all methods of this table. Improved: share of personas strictly "
         "better. "
         "Worst persona: the lowest score; its difference: the largest loss of any persona against unified. † a control."
-        + _coverage(evidence.n_personas)
+        + coverage(evidence.n_personas)
     )
     table = Table(columns(*titles), tuple(_row(one) for one in methods), note)
     return Section("results", f"Results: {metric}", (table, *_identical(gathered), *_figures(evidence, methods, album)))
 
 
-def _coverage(n: int) -> str:
-    """What simulations say of intervals over few personas (docs/evidence.md)."""
+def coverage(n: int) -> str:
+    """What simulations say of intervals over few personas: the rows of docs/evidence.md, the next below n."""
     if not 1 < n < _ENOUGH:
         return ""
-    held = next(share for most, share in _COVERED if n < most)
-    return f" Intervals over so few personas hold the true mean less often than 95%: {held} of the time."
+    simulated = max((few for few in COVERED if few <= n), default=min(COVERED))
+    return (
+        " Intervals over so few personas hold the true mean less often than 95%: "
+        f"in simulations, with {simulated} personas, {COVERED[simulated]} of the time."
+    )
 
 
 def _identical(gathered: Gathered) -> Iterator[Paragraph]:
