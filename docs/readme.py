@@ -1,15 +1,21 @@
-"""`make readme`: the README's table of methods and its list of primitives, from the catalogue."""
+"""`make readme`: the README's table of methods, what was measured of them, and its list of primitives."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from studies import STUDIES, Measured, measured
+
 from lab.methods.variants import spread_lists
+from lab.report.document.published import published, written
+from lab.report.document.words import NOTHING, number, signed
 
 README = Path(__file__).parents[1] / "README.md"
+STUDY = "generated-all"  # the kept study whose numbers are shown
 
 
 def filled(readme: str) -> str:
@@ -22,13 +28,37 @@ def filled(readme: str) -> str:
 
 
 def _methods(catalogue: str) -> str:
-    rows = ["| method | what it is | source |", "| --- | --- | --- |"]
+    here = measured(STUDIES / STUDY)
+    there = {one.name: written(one.similarity) for one in published()}
+    rows = ["| method | what it is | published | here | minus `unified` |", "| --- | --- | --- | --- | --- |"]
     for name, declaration in tomllib.loads(catalogue)["method"].items():
         spread = list(spread_lists(name, declaration))
-        names = ", ".join(f"`{one}`" for one in spread)
-        shown = names if spread == [name] else f"`{name}`: {names}"
-        rows.append(f"| {shown} | {declaration['about'].removesuffix('.')} | {declaration['source']} |")
+        names = [f"`{one}`" for one in spread]
+        ours = [here.get(one) for one in spread]
+        cells = (
+            names[0] if spread == [name] else "<br>".join([f"`{name}`:", *names]),
+            f"{declaration['about'].removesuffix('.')} ({declaration['source']})",
+            _values([there.get(one, NOTHING) for one in spread]),
+            _values([number(one.mean) if one else NOTHING for one in ours]),
+            _values([_difference(one) for one in ours]),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _values(values: Sequence[str]) -> str:
+    """A value beside each name; of a family below its own name."""
+    if set(values) == {NOTHING}:
+        return NOTHING
+    return values[0] if len(values) == 1 else "<br>".join(["", *values])
+
+
+def _difference(method: Measured | None) -> str:
+    """`+0.012 [+0.004, +0.020]`."""
+    if method is None or method.difference is None:
+        return NOTHING
+    bounds = "" if method.low is None else f" [{signed(method.low)}, {signed(method.high)}]"
+    return f"{signed(method.difference)}{bounds}"
 
 
 def _primitives(catalogue: str) -> str:

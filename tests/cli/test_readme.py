@@ -36,7 +36,8 @@ def test_every_method_stands_in_the_table():
     assert set(catalog()) <= named
 
 
-def test_tables_and_primitives_are_those_of_the_catalogue():
+def test_tables_and_primitives_are_those_of_the_catalogue_and_of_the_kept_study(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
     filled = runpy.run_path(str(ROOT / "docs/readme.py"))["filled"]
     assert filled(README) == README, "write it anew with `make readme`"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import re
 import runpy
 from collections import defaultdict
 from pathlib import Path
@@ -58,6 +59,27 @@ def check_means(kept: Path) -> None:
             apart = [means[method][persona] - score for persona, score in means["unified"].items()]
             assert told.difference == pytest.approx(math.fsum(apart) / len(apart), abs=1e-12)
             assert told.low <= told.difference <= told.high
+
+
+KEPT = sorted(path.parent for path in STUDIES["STUDIES"].glob("*/" + STUDIES["ROWS"]))
+
+
+def test_studies_are_kept() -> None:
+    assert KEPT
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
+def test_every_number_of_a_kept_study_can_be_followed_to_its_rows(kept: Path) -> None:
+    assert check_rows(kept) > 0
+    check_means(kept)
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
+def test_the_page_of_a_kept_study_opens_offline(kept: Path) -> None:
+    page = (kept / "report.html").read_text("utf-8")
+    loaded = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)
+    assert loaded
+    assert not [address for address in loaded if not address.startswith(("#", "data:"))]
 
 
 @pytest.fixture(scope="module")

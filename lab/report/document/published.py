@@ -59,7 +59,7 @@ def beside(evidence: Evidence) -> list[tuple[str, ...]]:
             (
                 one.name,
                 one.theirs,
-                _written(one.similarity),
+                written(one.similarity),
                 summary(ours.summary),
                 NOTHING if one is unified else _gaps(one, unified),
                 NOTHING if versus is None else difference(versus),
@@ -81,17 +81,22 @@ def other_metrics(methods: list[MethodResult]) -> list[tuple[str, ...]]:
     return [
         (
             one.name,
-            _written(one.device_precision),
+            written(one.device_precision),
             _mean(ours[one.name].get("device_precision")),
-            _written(one.parameter_f1),
+            written(one.parameter_f1),
             _mean(ours[one.name].get("parameter_f1")),
-            _written(one.numerical_precision),
+            written(one.numerical_precision),
             _mean(ours[one.name].get("numerical_precision")),
             _mean(ours[one.name].get("numerical_precision_as_published")),
         )
         for one in published()
         if one.device_precision and one.name in ours
     ]
+
+
+def written(values: tuple[float, ...]) -> str:
+    """`0.613 or 0.670`: documents of theirs that disagree."""
+    return " or ".join(number(value) for value in values) or NOTHING
 
 
 @lru_cache(maxsize=1)
@@ -108,10 +113,6 @@ def _gaps(one: Published, unified: Published) -> str:
     """Differences of the means as published; there is no paired one."""
     gaps = one.minus_unified or tuple(value - unified.similarity[0] for value in one.similarity)
     return " or ".join(map(signed, gaps))
-
-
-def _written(values: tuple[float, ...]) -> str:
-    return " or ".join(number(value) for value in values) or NOTHING
 
 
 def _shares(values: tuple[float, ...]) -> str:
