@@ -63,7 +63,7 @@ def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -
         methods=_methods(runs, versus, declared, looks if split == TEST else None),
         pairs=every_pair(runs),
         task_types=by_task_type(_by_type(study, split, order), REFERENCE),
-        others=tuple(_others(found, order)),
+        others=tuple(_others(found, order, declared)),
         drawn=tuple(name for name in order if is_drawn(declared[name])),
         controls=weigh(runs, declared, versus, REFERENCE),
         ceiling=ceiling_of(runs, declared),
@@ -85,12 +85,16 @@ def _by_type(study: StudyRow, split: str, order: Sequence[str]) -> dict[str, dic
     return {kind: runs_of(evaluated(study.id, split, metric=MAIN_METRIC, task_type=kind), order) for kind in kinds}
 
 
-def _others(found: Sequence[Evaluated], order: Sequence[str]) -> Iterator[MetricEvidence]:
+def _others(
+    found: Sequence[Evaluated], order: Sequence[str], declared: Mapping[str, Method]
+) -> Iterator[MetricEvidence]:
     for metric in OTHERS:
         runs = runs_of(found, order, metric)
         if REFERENCE in runs and len(runs) > 1:
             higher = METRICS[metric].higher_is_better is not False
-            yield MetricEvidence(metric, against(runs, REFERENCE, higher_is_better=higher))
+            versus = against(runs, REFERENCE, higher_is_better=higher)
+            each = {one.method: one for one in versus}
+            yield MetricEvidence(metric, versus, weigh(runs, declared, each, REFERENCE, higher_is_better=higher))
 
 
 def runs_of(evaluations: Iterable[Evaluated], order: Sequence[str], metric: str = MAIN_METRIC) -> dict[str, Runs]:

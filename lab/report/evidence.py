@@ -68,6 +68,7 @@ class MetricEvidence:
 
     metric: str
     versus: tuple[Against, ...]
+    controls: tuple[ControlEvidence, ...]  # one for each method that is personal and no control
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from lab.metrics.paired import Against, against, every_pair, family
+from lab.metrics.paired import Against, Runs, against, every_pair, family
 from lab.metrics.selection import ceiling
 from lab.metrics.statistics import summarise
 from lab.report.controls import _verdict
@@ -81,13 +81,9 @@ def evidence(
         methods=tuple(_method(name, scores, versus.get(name), name in controls.values()) for name in scores),
         pairs=every_pair(runs),
         task_types=(TaskTypeEvidence("simple", len(personas), tuple(versus.values())),),
-        others=(MetricEvidence("token_nll", others),) if others else (),
+        others=(MetricEvidence("token_nll", others, _controls(controls, alike, lower, others)),) if others else (),
         drawn=tuple(drawn_controls),
-        controls=tuple(
-            _control(name, controls.get(name, ""), runs, versus)
-            for name in versus
-            if name not in controls.values() and name not in alike
-        ),
+        controls=_controls(controls, alike, runs, tuple(versus.values())),
         ceiling=ceiling(scores, "unified") if "unified" in scores else None,
         looks=Looks((_look(tuple(scores)),), (), ()),
         leakage=Leakage((Check("split", "test is newer than train", ()),), 0.1, "No row can show what nobody wrote."),
@@ -106,9 +102,18 @@ def _method(name: str, scores: Scores, versus: Against | None, is_control: bool)
     return MethodEvidence(name, summary, None, versus, met, is_control, after_test=False)
 
 
-def _control(method: str, control: str, runs: Mapping[str, object], versus: Mapping[str, Against]) -> ControlEvidence:
+def _controls(
+    controls: Mapping[str, str], alike: Collection[str], runs: Mapping[str, Runs], versus: Iterable[Against]
+) -> tuple[ControlEvidence, ...]:
+    each = {one.method: one for one in versus}
+    personal = [name for name in each if name not in controls.values() and name not in alike]
+    return tuple(_control(name, controls.get(name, ""), runs, each) for name in personal)
+
+
+def _control(method: str, control: str, runs: Mapping[str, Runs], versus: Mapping[str, Against]) -> ControlEvidence:
     claims = versus[method].gains
-    personal = family([(method, control)], runs)[0] if control else None  # type: ignore[arg-type]
+    higher = versus[method].higher_is_better
+    personal = family([(method, control)], runs, higher_is_better=higher)[0] if control else None
     left = versus.get(control)
     return ControlEvidence(method, control, claims, personal, left, _verdict(claims, personal, left))
 

@@ -120,12 +120,25 @@ def test_what_another_metric_shows_is_told_after_what_the_main_one_does_not():
     similar = drawn({"persona": 0.0, "hybrid": 0.0, "swapped": 0.0})
     nll = drawn({"persona": 0.2, "hybrid": -0.2, "swapped": -0.3}, seed=1)
     assert said(evidence(similar, controls={"hybrid": "swapped"}, nll=nll), "elsewhere") == [
-        "By token NLL, tested and corrected for itself, 2 methods beat unified (swapped (a control) and hybrid) and 1 "
-        "method falls behind unified (persona)."
+        "By token NLL, tested and corrected for itself, 2 methods beat unified: swapped (a control) and hybrid (not "
+        "shown to beat its control swapped); 1 method falls behind unified: persona."
     ]
     level = said(evidence(similar, nll=drawn({"persona": 0.0}, seed=1)), "elsewhere")
     assert level == ["By token NLL, tested and corrected for itself, no method is shown to differ from unified."]
     assert said(evidence(drawn({"persona": 0.0}, 1), nll=drawn({"persona": 0.0}, 1)), "elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    ("gains", "controls", "told"),
+    [
+        ({"hybrid": -0.3, "swapped": 0.0}, {"hybrid": "swapped"}, "hybrid (which beats its control swapped)."),
+        ({"hybrid": -0.3}, {}, "hybrid (without a control)."),
+        ({"alike": -0.3}, {}, "beats unified: alike."),
+    ],
+)
+def test_a_gain_in_another_metric_is_told_with_what_its_control_says(gains, controls, told):
+    one = evidence(drawn(dict.fromkeys(gains, 0.0)), controls=controls, alike=["alike"], nll=drawn(gains, seed=1))
+    assert said(one, "elsewhere")[0].endswith(told)
 
 
 def test_the_answer_comes_first_and_needs_a_control():

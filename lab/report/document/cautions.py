@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lab.metrics.paired import Against
 from lab.report.document.gains import better, gain, size, versus_of, worse
 from lab.report.document.words import count, difference, label, listed
-from lab.report.evidence import Evidence
+from lab.report.evidence import ControlEvidence, Evidence
 
 _NAMED = 5
 _MOST, _FEW = 0.8, 5  # a larger share of at least so many methods above unified, controls too, is worth a word
@@ -69,15 +69,37 @@ def elsewhere(evidence: Evidence) -> Iterator[str]:
             continue
         ahead = sorted((one for one in found.versus if better(one)), key=lambda one: -gain(one)[0])
         behind = sorted((one for one in found.versus if worse(one)), key=lambda one: gain(one)[0])
+        own = {one.method: one for one in found.controls}
         told = [
-            f"{count(len(some), 'method')} {words[len(some) > 1]} unified ({_names(some, evidence)})"
-            for some, words in ((ahead, ("beats", "beat")), (behind, ("falls behind", "fall behind")))
+            f"{count(len(some), 'method')} {words[len(some) > 1]} unified: {_names(some, evidence, controls)}"
+            for some, controls, words in (
+                (ahead, own, ("beats", "beat")),
+                (behind, {}, ("falls behind", "fall behind")),
+            )
             if some
         ]
         which = f"By {label(found.metric)}, tested and corrected for itself,"
-        yield f"{which} {' and '.join(told) if told else 'no method is shown to differ from unified'}."
+        yield f"{which} {'; '.join(told) if told else 'no method is shown to differ from unified'}."
 
 
-def _names(some: Sequence[Against], evidence: Evidence) -> str:
-    controls = {one.name for one in evidence.methods if one.is_control}
-    return listed([f"{one.method} (a control)" if one.method in controls else one.method for one in some], _NAMED)
+def _names(some: Sequence[Against], evidence: Evidence, controls: Mapping[str, ControlEvidence]) -> str:
+    """Methods, each with what its control says of it where it has one or should."""
+    are_controls = {one.name for one in evidence.methods if one.is_control}
+    return listed(
+        [
+            f"{one.method} (a control)"
+            if one.method in are_controls
+            else f"{one.method}{_confirmed(controls.get(one.method))}"
+            for one in some
+        ],
+        _NAMED,
+    )
+
+
+def _confirmed(control: ControlEvidence | None) -> str:
+    """Nothing of what serves every persona alike."""
+    if control is None:
+        return ""
+    if control.personal is None:
+        return " (without a control)"
+    return f" ({'not shown to beat' if control.verdict == 'kept' else 'which beats'} its control {control.control})"
