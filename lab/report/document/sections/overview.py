@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from lab.methods.method import Method
 from lab.report.document.blocks import Block, Bullets, Paragraph, Section, Table, columns
 from lab.report.document.gather import Gathered
 from lab.report.document.summary import summarised
@@ -52,7 +53,7 @@ def studied(evidence: Evidence, gathered: Gathered) -> Section:
         ("turns judged for one method", _turns(gathered)),
     )
     known = study.declared()
-    methods = tuple((name, known[name].about, known[name].source) for name in study.methods if name in known)
+    methods = tuple((name, about(known[name]), known[name].source) for name in study.methods if name in known)
     return Section(
         "study",
         "What was studied",
@@ -62,6 +63,15 @@ def studied(evidence: Evidence, gathered: Gathered) -> Section:
             Table(columns("method", "what it is", "source", words=3), methods),
         ),
     )
+
+
+def about(method: Method) -> str:
+    """What it says of itself; of a study's own, which may say nothing, what can be told from its declaration."""
+    if method.about:
+        return method.about
+    if method.swap:
+        return f"A control: every persona is served with what {method.on} has for another one."
+    return "Declared in the study file."
 
 
 def _training(gathered: Gathered) -> str:
