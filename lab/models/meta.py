@@ -257,8 +257,7 @@ class _Learner:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """All that the rounds to come depend on."""
         best = None if math.isinf(self.best_loss) else self.best_loss
-        state: dict[str, Any] = {"round": self.round, "tokens": self.tokens, "best_loss": best}
-        state["seconds"] = self.seconds
+        state: dict[str, Any] = {"round": self.round, "tokens": self.tokens, "seconds": self.seconds, "best_loss": best}
         state |= {"best_round": self.best_round, "budget": self._budget, "told": [asdict(event) for event in self.told]}
         rows = {name: getattr(self, name) for name in ("start", "first", "second", "best")}
         return state, rows

@@ -83,23 +83,13 @@ def elsewhere(evidence: Evidence) -> Iterator[str]:
 
 
 def _names(some: Sequence[Against], evidence: Evidence, controls: Mapping[str, ControlEvidence]) -> str:
-    """Methods, each with what its control says of it where it has one or should."""
-    are_controls = {one.name for one in evidence.methods if one.is_control}
-    return listed(
-        [
-            f"{one.method} (a control)"
-            if one.method in are_controls
-            else f"{one.method}{_confirmed(controls.get(one.method))}"
-            for one in some
-        ],
-        _NAMED,
-    )
+    """Methods; those that are personal with what their controls say of them."""
+    said = {one.name: " (a control)" for one in evidence.methods if one.is_control}
+    said |= {name: _confirmed(control) for name, control in controls.items()}
+    return listed([f"{one.method}{said.get(one.method, '')}" for one in some], _NAMED)
 
 
-def _confirmed(control: ControlEvidence | None) -> str:
-    """Nothing of what serves every persona alike."""
-    if control is None:
-        return ""
+def _confirmed(control: ControlEvidence) -> str:
     if control.personal is None:
         return " (without a control)"
     return f" ({'not shown to beat' if control.verdict == 'kept' else 'which beats'} its control {control.control})"
