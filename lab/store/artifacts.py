@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -112,7 +113,7 @@ class Artifacts:
             )
         if digest not in ("", found.digest):
             raise LabError(f"{where}: not the one that was committed; delete it there and run its study again.")
-        part = file.with_name(f"{MANIFEST_FILE}.{os.getpid()}.part")
+        part = _part_of(file)
         part.write_bytes(found.content)
         part.rename(file)
         return found
@@ -126,7 +127,7 @@ class Artifacts:
         """Bring one file here, whole and as its digest says, or not at all."""
         assert self.remote is not None
         to = to or inside(self.root, f"{artifact}/{name}")
-        part = to.with_name(f".{to.name}.{os.getpid()}.part")
+        part = _part_of(to)
         part.parent.mkdir(parents=True, exist_ok=True)
         try:
             there = self.remote.download(f"{artifact}/{name}", part)
@@ -258,6 +259,11 @@ def artifact_of(relative: str) -> str:
     if len(parts) < 2:
         raise LabError(f"{relative!r} is no artifact: one is called <job>/<attempt>, such as 12/1.")
     return "/".join(parts[:2])
+
+
+def _part_of(file: Path) -> Path:
+    """Where a file is while it is written: of this call alone, for a folder may be several threads' and machines'."""
+    return file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
 
 
 def _belongs(name: str, inner: str) -> bool:

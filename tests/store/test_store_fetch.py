@@ -69,6 +69,17 @@ def test_several_processes_fetch_a_file_once(sftp, tmp_path, machine, request):
     assert len(weights) == 1
 
 
+def test_threads_that_ask_at_once_each_get_the_whole_artifact(published):
+    """The screens of one process, of an artifact none of them has seen: the manifest is written by each."""
+    other, digest = published
+    for _ in range(20):
+        shutil.rmtree(other.root / "12", ignore_errors=True)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: other.fetched("12/1", digest), range(8)))
+        assert {(folder / "recipes.json").read_text() for folder in found} == {"{}"}
+    assert here(other) == {"recipes.json"}
+
+
 def test_what_lies_here_as_it_was_computed_needs_no_store(machine, store):
     one = machine("one")
     digest = compute(one, "12/1")
