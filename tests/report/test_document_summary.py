@@ -128,6 +128,13 @@ def test_what_another_metric_shows_is_told_after_what_the_main_one_does_not():
     assert said(evidence(drawn({"persona": 0.0}, 1), nll=drawn({"persona": 0.0}, 1)), "elsewhere") == []
 
 
+def test_a_metric_that_is_the_same_under_all_methods_is_not_said_to_have_found_nothing():
+    same = {"persona_0": 0.0, "persona_1": 0.0, "persona_2": 0.5}
+    nll = {"unified": same, "persona": same, "hybrid": same}
+    (told,) = said(evidence(drawn({"persona": 0.0, "hybrid": 0.0}), nll=nll), "elsewhere")
+    assert told == "By token NLL all methods serve every persona alike: it tells nothing of these data."
+
+
 @pytest.mark.parametrize(
     ("gains", "controls", "told"),
     [

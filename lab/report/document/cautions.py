@@ -67,6 +67,9 @@ def elsewhere(evidence: Evidence) -> Iterator[str]:
     for found in evidence.others:
         if not any(one.comparison.interval for one in found.versus):
             continue
+        if not any(map(_apart, found.versus)):
+            yield f"By {label(found.metric)} all methods serve every persona alike: it tells nothing of these data."
+            continue
         ahead = sorted((one for one in found.versus if better(one)), key=lambda one: -gain(one)[0])
         behind = sorted((one for one in found.versus if worse(one)), key=lambda one: gain(one)[0])
         own = {one.method: one for one in found.controls}
@@ -80,6 +83,11 @@ def elsewhere(evidence: Evidence) -> Iterator[str]:
         ]
         which = f"By {label(found.metric)}, tested and corrected for itself,"
         yield f"{which} {'; '.join(told) if told else 'no method is shown to differ from unified'}."
+
+
+def _apart(one: Against) -> bool:
+    """Whether any persona's score is another than under unified."""
+    return one.comparison.difference != 0 or one.comparison.improved > 0  # nobody up, and none down for it
 
 
 def _names(some: Sequence[Against], evidence: Evidence, controls: Mapping[str, ControlEvidence]) -> str:
