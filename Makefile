@@ -18,7 +18,7 @@ demo: $(VENV)/installed ## generate data, train and compare three methods on Smo
 
 test: $(VENV)/installed-dev ## every test, on real parts
 	$(BIN)/python -m lab.models.offline
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder # a core for each, not all for all
 
 fuzz: $(VENV)/installed-dev ## throw 10,000 hostile messages, rows, files and models at the lab; ARGS="--seed 7"
 	$(BIN)/python tests/fuzz/run.py $(ARGS)

@@ -32,6 +32,7 @@ class ModelServer(ThreadingHTTPServer):
         self.served = [NAME, "another"]
         self.key = ""  # what it wants to be shown, if anything
         self.delay = 0.0  # seconds before each answer
+        self.swift = 0  # so many more answers come without that delay
         self.pause = 0.0  # seconds before each piece of a streamed one
         self.lives: int | None = None  # so many more answers, then it hangs up on everybody
         self.refusals: list[tuple[int, Any]] = []  # HTTP status and body of the next answers
@@ -71,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         server.at_once += 1
         server.most_at_once = max(server.most_at_once, server.at_once)
-        time.sleep(server.delay)
+        if not self._swift():
+            time.sleep(server.delay)
         with server.model:
             server.at_once -= 1
             if server.lives == 0:
@@ -79,6 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
             server.lives = None if server.lives is None else server.lives - 1
             self._answer(body)
             server.given += 1
+
+    def _swift(self) -> bool:
+        with self.server.model:
+            self.server.swift, swift = max(0, self.server.swift - 1), self.server.swift > 0
+        return swift
 
     def _welcome(self) -> bool:
         """Whether the key is right; one that is not is repeated aloud, as careless servers do."""
