@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,20 @@ pytestmark = pytest.mark.usefixtures("artifacts")
 OTHERS = [tab.name for tab in TABS if tab.name not in ("chat", "overview")]  # chat is a line to write in
 
 
-@pytest.fixture
-def slowly() -> Iterator[Callable[[LabScreen[object]], None]]:
-    """Lets a screen wait for what it wants until the test is over."""
-    gate = threading.Event()
+@dataclass
+class Gate:
+    """What a held screen wants comes when the gate is opened."""
 
-    def hold(screen: LabScreen[object]) -> None:
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def hold(self, screen: LabScreen[object]) -> None:
         want = screen.want
 
         def later() -> Callable[[], object]:
             read = want()
-            return lambda: (gate.wait(20), read())[1]
+            return lambda: (self.opened.wait(20), read())[1]
 
         screen.want = later  # type: ignore[method-assign]
-
-    yield hold
-    gate.set()
 
 
 async def _press(pilot: Pilot[None], key: str, tab: str) -> None:
@@ -44,16 +43,16 @@ async def _press(pilot: Pilot[None], key: str, tab: str) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 async def test_keys_of_the_tabs_work_while_one_is_read_for(
-    data: Path, slowly: Callable[[LabScreen[object]], None], name: str, monkeypatch: pytest.MonkeyPatch
+    data: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tui_lab.done(data)
     resume = LabScreen.on_screen_resume
-    held: set[int] = set()
+    gate, held = Gate(), set[int]()
 
     def hold(self: LabScreen[object]) -> None:
         if name == self.TAB and id(self) not in held:
             held.add(id(self))
-            slowly(self)
+            gate.hold(self)
         resume(self)
 
     monkeypatch.setattr(LabScreen, "on_screen_resume", hold)
@@ -64,4 +63,5 @@ async def test_keys_of_the_tabs_work_while_one_is_read_for(
             await pilot.pause(0.2)
             assert not isinstance(pilot.app.focused, Input)
             await _press(pilot, "1", "overview")
+        gate.opened.set()  # the program ends when its threads do
     assert held
