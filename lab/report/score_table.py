@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -109,6 +109,8 @@ def read_scores(file: Path, metric: str | None = None) -> ScoreTable:
     faults.raise_if_any()
     _check_whole(file, rows, faults)
     faults.raise_if_any()
+    _check_alike(file, rows, faults)
+    faults.raise_if_any()
     return ScoreTable(file, lines.metrics, rows)
 
 
@@ -137,7 +139,8 @@ class _Lines:
         self._columns = next(self._cells, (1, []))[1]
         self._wanted = metric
         self._long = set(_LONG) <= set(self._columns)
-        self.metrics = () if self._long else self._metrics(metric)
+        self._check_columns()
+        self.metrics = () if self._long or faults else self._metrics(metric)
 
     def _parsed(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """(line, cells) of every line that is not empty."""
@@ -154,12 +157,11 @@ class _Lines:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, [cell.strip() for cell in cells]
 
-    def _metrics(self, wanted: str | None) -> tuple[str, ...]:
-        """The columns that hold metrics."""
+    def _check_columns(self) -> None:
         columns = self._columns
         if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
             self._fault(1, "its columns are not divided by commas; save it as CSV with commas and decimal points")
-            return ()
+            return
         for name in dict.fromkeys(columns):
             if not name:
                 self._fault(1, "a column has no name; give it one or take it out")
@@ -168,6 +170,10 @@ class _Lines:
         for name in _NEEDED:
             if name not in columns:
                 self._fault(1, f"there is no column '{name}'; it has {', '.join(columns)}")
+
+    def _metrics(self, wanted: str | None) -> tuple[str, ...]:
+        """The columns that hold metrics."""
+        columns = self._columns
         metrics = tuple(name for name in columns if name not in _KNOWN)
         if wanted is not None and wanted not in metrics:
             self._fault(1, f"there is no metric '{wanted}'; it has {', '.join(metrics) or 'none'}")
@@ -197,7 +203,7 @@ class _Lines:
             yield row
         if not first and not self._faults:
             self._fault(1, "there are no scores below the names of the columns")
-        elif self._long and (not self.metrics or self._wanted not in (None, *self.metrics)):
+        elif self._long and not self._faults and (not self.metrics or self._wanted not in (None, *self.metrics)):
             self._fault(1, f"there is no metric '{self._wanted or ''}'; it has {', '.join(self.metrics) or 'none'}")
 
     def _know(self, row: ScoreLine) -> None:
@@ -206,7 +212,7 @@ class _Lines:
 
     def _row(self, line: int, cells: Mapping[str, str]) -> ScoreLine | None:
         before = self._count
-        for name in _NEEDED:
+        for name in (*_NEEDED, *(("metric",) if self._long else ())):
             self._check_name(line, name, cells[name])
         split = cells.get("split") or "test"
         if split not in SPLITS:
@@ -250,6 +256,25 @@ class _Lines:
     def _fault(self, line: int, text: str) -> None:
         self._count += 1
         self._faults.add(self._file, line, text)
+
+
+def _check_alike(file: Path, rows: Sequence[ScoreLine], faults: Faults) -> None:
+    """A persona's mean is over the same lines under all methods: an easier one more would be taken for a gain."""
+    if any(row.dialogue_id for row in rows):
+        kind, named = "dialogue", [row for row in rows if row.dialogue_id]
+    elif all(row.task_type for row in rows):
+        kind, named = "task type", list(rows)
+    else:
+        return  # the lines over all are what is compared
+    first: dict[tuple[str, str, str], dict[str, int]] = {}  # (split, persona, name) → method → line
+    for row in named:
+        lines = first.setdefault((row.split, row.persona_id, row.dialogue_id or row.task_type), {})
+        lines.setdefault(row.method, row.line)
+    methods = dict.fromkeys((row.method, row.split) for row in named)
+    for (split, persona, name), lines in first.items():
+        for method, _ in (one for one in methods if one[1] == split and one[0] not in lines):
+            says = f"{kind} '{name}' of persona '{persona}' has {split} scores here, but none under '{method}'"
+            faults.add(file, min(lines.values()), f"{says}; add them, or leave the {kind} out")
 
 
 def _check_whole(file: Path, rows: Iterable[ScoreLine], faults: Faults) -> None:

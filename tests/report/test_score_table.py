@@ -30,6 +30,28 @@ def test_a_file_of_methods_personas_and_metrics_is_read(tmp_path: Path) -> None:
     assert not table.has("val")
 
 
+@pytest.mark.parametrize(("column", "kind"), [("dialogue_id", "dialogue"), ("task_type", "task type")])
+def test_a_persona_is_judged_on_the_same_under_every_method(tmp_path: Path, column: str, kind: str) -> None:
+    """Or one more that is easy would be taken for a gain."""
+    whole = f"method,persona_id,{column},similarity\nunified,anna,d1,0.5\na,anna,d1,0.5\na,anna,d2,0.9\n"
+    with pytest.raises(LabError, match=f":4: {kind} 'd2' of persona 'anna' has test scores here, but none under 'unif"):
+        read(tmp_path, whole)
+    assert read(tmp_path, whole + "unified,anna,d2,0.9\n").methods == ("unified", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("method,metric,value\nunified,m,1\na,m,1\n", ":1: there is no column 'persona_id'"),
+        ("method,persona_id,metric,value,value\nunified,p,m,1,2\na,p,m,1,5\n", ":1: there are 2 columns 'value'"),
+        ("method,persona_id,metric,value\nunified,p,,1\na,p,m,1\n", ":2: metric is empty"),
+    ],
+)
+def test_a_line_for_each_metric_needs_the_same_columns(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(LabError, match=told):
+        read(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
