@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def comparisons(table: ScoreTable, metric: str, other: str) -> Comparisons:
         task_types=_task_types(table, metric, other, higher),
         router=router,
         ceiling=ceiling(scores, other, higher_is_better=higher) if everybody else None,
-        notes=tuple(_notes(table, metric, test, router)),
+        notes=tuple(_notes(table, metric, test, versus, router)),
     )
 
 
@@ -151,13 +151,19 @@ def by_task_type(
     )
 
 
-def _notes(table: ScoreTable, metric: str, test: Mapping[str, Runs], router: Routed | None) -> list[str]:
+def _notes(
+    table: ScoreTable, metric: str, test: Mapping[str, Runs], versus: Sequence[Against], router: Routed | None
+) -> list[str]:
     notes = []
     n = len({persona for runs in test.values() for run in runs.values() for persona in run})
     if n < FEW_PERSONAS:
         notes.append(f"with only {n} personas intervals and p values mean little; take {FEW_PERSONAS} or more")
     if metric not in METRICS:
         notes.append(f"{metric} is no metric of the lab's: higher is taken to be better")
+    elif METRICS[metric].higher_is_better is None:
+        notes.append(f"of {metric} neither more nor less is better: do not read what counts higher as better")
+    if left_out := max(one.comparison.left_out for one in versus):
+        notes.append(f"up to {left_out} of {n} personas have a score on one side only, and are in no difference")
     if router is None:
         says = "no method but one has" if table.has("val") else "the file has no"
         notes.append(f"{says} val scores, so nothing may choose among methods: the oracle is a ceiling, not a result")

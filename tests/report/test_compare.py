@@ -119,6 +119,21 @@ def test_of_the_labs_own_metrics_it_is_known_which_way_is_better(tmp_path: Path)
     assert found.versus[0].loses
 
 
+def test_it_is_told_that_a_metric_has_no_better_side(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv")
+    file.write_text(file.read_text().replace("embedding_similarity", "length_ratio"))
+    assert "neither more nor less is better" in compare_file(file, metric="length_ratio").notes[0]
+
+
+def test_it_is_told_how_many_personas_are_in_no_difference(tmp_path: Path) -> None:
+    file = tmp_path / "s.csv"
+    scores = "".join(f"unified,p{n},{n / 20}\na,p{n},{n / 10 if n else ''}\n" for n in range(5))
+    file.write_text(f"method,persona_id,embedding_similarity\n{scores}")
+    assert any("up to 1 of 5 personas have a score on one side only" in note for note in compare_file(file).notes)
+    file.write_text(file.read_text().replace("a,p0,", "a,p0,0.1"))
+    assert not any("one side only" in note for note in compare_file(file).notes)
+
+
 def test_without_val_there_is_no_router_and_the_oracle_is_called_a_ceiling(tmp_path: Path) -> None:
     found = compare_file(write(tmp_path / "s.csv"))
     assert found.router is None
