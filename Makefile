@@ -16,9 +16,10 @@ demo: $(VENV)/installed ## generate data, train and compare three methods on Smo
 	$(BIN)/python -m lab.models.offline
 	$(BIN)/python docs/demo.py
 
+# A thread for each of three: with threads for all cores they wait for one another.
 test: $(VENV)/installed-dev ## every test, on real parts
 	$(BIN)/python -m lab.models.offline
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder # a core for each, not all for all
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(VENV)/installed-dev ## throw 10,000 hostile messages, rows, files and models at the lab; ARGS="--seed 7"
 	$(BIN)/python tests/fuzz/run.py $(ARGS)

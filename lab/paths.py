@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path, PurePosixPath
 
 from lab.errors import LabError
@@ -33,3 +34,8 @@ def folder_at(name: str) -> Path | None:
         return folder if folder.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL
         return None
+
+
+def part_of(file: Path) -> Path:
+    """Where a file is while it is written: of this call alone, for a folder may be several threads' and machines'."""
+    return file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")

@@ -267,14 +267,16 @@ def _check_alike(file: Path, rows: Sequence[ScoreLine], faults: Faults) -> None:
     else:
         return  # the lines over all are what is compared
     first: dict[tuple[str, str, str], dict[str, int]] = {}  # (split, persona, name) → method → line
+    methods: dict[str, dict[str, None]] = {}  # split → its methods
     for row in named:
         lines = first.setdefault((row.split, row.persona_id, row.dialogue_id or row.task_type), {})
         lines.setdefault(row.method, row.line)
-    methods = dict.fromkeys((row.method, row.split) for row in named)
+        methods.setdefault(row.split, {})[row.method] = None
     for (split, persona, name), lines in first.items():
-        for method, _ in (one for one in methods if one[1] == split and one[0] not in lines):
-            says = f"{kind} '{name}' of persona '{persona}' has {split} scores here, but none under '{method}'"
-            faults.add(file, min(lines.values()), f"{says}; add them, or leave the {kind} out")
+        for method in methods[split]:
+            if method not in lines:
+                says = f"{kind} '{name}' of persona '{persona}' has {split} scores here, but none under '{method}'"
+                faults.add(file, min(lines.values()), f"{says}; add them, or leave the {kind} out")
 
 
 def _check_whole(file: Path, rows: Iterable[ScoreLine], faults: Faults) -> None:

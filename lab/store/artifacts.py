@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.paths import inside
+from lab.paths import inside, part_of
 from lab.settings import load_settings
 from lab.store import locks
 from lab.store.manifest import MANIFEST_FILE, Manifest, described, file_digest, parsed
@@ -113,7 +112,7 @@ class Artifacts:
             )
         if digest not in ("", found.digest):
             raise LabError(f"{where}: not the one that was committed; delete it there and run its study again.")
-        part = _part_of(file)
+        part = part_of(file)
         part.write_bytes(found.content)
         part.rename(file)
         return found
@@ -127,7 +126,7 @@ class Artifacts:
         """Bring one file here, whole and as its digest says, or not at all."""
         assert self.remote is not None
         to = to or inside(self.root, f"{artifact}/{name}")
-        part = _part_of(to)
+        part = part_of(to)
         part.parent.mkdir(parents=True, exist_ok=True)
         try:
             there = self.remote.download(f"{artifact}/{name}", part)
@@ -259,11 +258,6 @@ def artifact_of(relative: str) -> str:
     if len(parts) < 2:
         raise LabError(f"{relative!r} is no artifact: one is called <job>/<attempt>, such as 12/1.")
     return "/".join(parts[:2])
-
-
-def _part_of(file: Path) -> Path:
-    """Where a file is while it is written: of this call alone, for a folder may be several threads' and machines'."""
-    return file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
 
 
 def _belongs(name: str, inner: str) -> bool:

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +23,7 @@ from lab.db.engine import connected
 from lab.db.leftovers import find_unneeded
 from lab.db.tables import Dataset, Job, State, now
 from lab.errors import LabError
+from lab.paths import part_of
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.manifest import MANIFEST_FILE, parsed
@@ -72,7 +72,7 @@ def backup(file: Path, tell: Tell = lambda _, __: None) -> Packed:
     """
     file = file.expanduser().resolve()
     # A name of its own: nobody else writes there, and nobody can have put a link there.
-    root, part = load_settings().artifacts, file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
+    root, part = load_settings().artifacts, part_of(file)
     try:
         _check_free(file)
         root.mkdir(parents=True, exist_ok=True)
