@@ -21,6 +21,8 @@ class LabError(Exception):
         """The error itself, or a sentence about one that nobody meant to happen: for who must go on whatever it is."""
         if isinstance(error, LabError):
             return error
+        if isinstance(error, OSError) and error.strerror:
+            return LabError(f"{f'{error.filename}: ' if error.filename else ''}the system says: {error.strerror}.")
         return LabError(f"what was read is not what this lab writes ({type(error).__name__}: {error}).")
 
     def _told(self, text: str) -> str:

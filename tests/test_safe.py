@@ -98,3 +98,10 @@ def test_an_error_nobody_meant_is_a_sentence_too() -> None:
     )
     error = LabError("as it is")
     assert LabError.of(error) is error
+
+
+def test_what_the_system_refuses_is_not_blamed_on_what_was_read():
+    assert str(LabError.of(OSError(28, "No space left on device"))) == "the system says: No space left on device."
+    assert (
+        str(LabError.of(PermissionError(13, "Permission denied", "a\x9b"))) == "a: the system says: Permission denied."
+    )

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import MofNCompleteColumn
 from rich.table import Table
 
+from lab.cli.bar import bar
+from lab.cli.digits import digits
 from lab.cli.output import console, marked, print_json, table
 from lab.metrics.intervals import Interval
 from lab.metrics.paired import Against
@@ -27,42 +30,58 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Compare methods by their scores on personas, from any program: paired tests, intervals, an honest router."""
-    found = compare_file(scores, against, metric)
+    with bar("comparing pairs of methods", MofNCompleteColumn()) as progress:
+        found = compare_file(scores, against, metric, progress=progress)
     if json:
         print_json(as_json(found))
         return
+    form = _form(found)
     direction = "higher is better" if found.higher_is_better else "lower is better"
     console.print(f"[bold]{marked(found.metric)}[/]  {found.n_personas} personas, {direction}", markup=True)
     console.print(f"Δ: difference from {found.other}, persona by persona; 95% intervals over personas", markup=False)
-    console.print(_differences(found))
+    console.print(_differences(found, form))
     console.print("p: paired t-test and Wilcoxon's, both corrected for all methods (Holm); intervals are not corrected")
-    console.print(_sizes(found))
+    console.print(_sizes(found, form))
     for kind in found.task_types:
         console.print(f"{kind.task_type}, {kind.n_personas} personas; p corrected for all methods and task types")
-        console.print(_short(kind.versus))
-    for line in (*_pairs(found), *_criteria(found), *_choice(found), *(f"note: {note}" for note in found.notes)):
+        console.print(_short(kind.versus, form))
+    for line in (
+        *_pairs(found, form),
+        *_criteria(found),
+        *_choice(found, form),
+        *(f"note: {note}" for note in found.notes),
+    ):
         console.print(line, markup=False)
 
 
-def _differences(found: Comparisons) -> Table:
+def _form(found: Comparisons) -> str:
+    """How all numbers in the metric are written, but for their sign."""
+    intervals = [one.comparison.interval for one in found.versus]
+    return digits(
+        [method.summary.mean for method in found.methods],
+        [interval.high - interval.low for interval in intervals if interval is not None],
+    )
+
+
+def _differences(found: Comparisons, form: str) -> Table:
     versus = {one.method: one for one in found.versus}
     columns = ("mean", "Δ", "p (t)", "p (Wilcoxon)")
     rows = []
     for method in found.methods:
-        score = f"{method.summary.mean:.3f}{_interval(method.summary.interval, '.3f')}"
-        rows.append((method.name, score, *_compared(versus.get(method.name))))
-    return table(("method", *columns), rows, right=columns)
+        score = f"{method.summary.mean:{form}}{_interval(method.summary.interval, form)}"
+        rows.append((method.name, score, *_compared(versus.get(method.name), form)))
+    return table(("method", *columns), rows, right=columns, spare=("p (Wilcoxon)", "mean"))
 
 
-def _compared(one: Against | None) -> tuple[str, str, str]:
+def _compared(one: Against | None, form: str) -> tuple[str, str, str]:
     """Difference and both corrected p values."""
     if one is None:
         return "", "", ""
-    difference = f"{one.comparison.difference:+.3f}{_interval(one.comparison.interval, '+.3f')}"
+    difference = f"{one.comparison.difference:+{form}}{_interval(one.comparison.interval, f'+{form}')}"
     return difference, _p(one.p_holm), _p(one.wilcoxon_p_holm)
 
 
-def _sizes(found: Comparisons) -> Table:
+def _sizes(found: Comparisons, form: str) -> Table:
     """What no p value tells: how large, for how many, at whose cost."""
     columns = ("d_z", "improved", "worst Δ", "of", "detectable", "± seeds")
     rows = []
@@ -73,29 +92,30 @@ def _sizes(found: Comparisons) -> Table:
                 one.method,
                 "–" if effect is None else f"{effect:+.2f}",
                 f"{one.comparison.improved:.0%}{_interval(share, '.0%')}",
-                f"{one.comparison.worst.value:+.3f}",
+                f"{one.comparison.worst.value:+{form}}",
                 one.comparison.worst.persona_id,
-                "–" if one.comparison.detectable is None else f"{one.comparison.detectable:.3f}",
-                "–" if one.seeds is None else f"{one.seeds.sd:.3f}",
+                "–" if one.comparison.detectable is None else f"{one.comparison.detectable:{form}}",
+                "–" if one.seeds is None else f"{one.seeds.sd:{form}}",
             )
         )
     right = tuple(name for name in columns if name != "of")
-    return table(("method", *columns), rows, right=right, spare=("± seeds", "of"))
+    return table(("method", *columns), rows, right=right, spare=("± seeds", "of", "detectable"))
 
 
-def _short(versus: tuple[Against, ...]) -> Table:
+def _short(versus: tuple[Against, ...], form: str) -> Table:
     columns = ("Δ", "p (t)", "p (Wilcoxon)")
-    return table(("method", *columns), [(one.method, *_compared(one)) for one in versus], right=columns)
+    rows = [(one.method, *_compared(one, form)) for one in versus]
+    return table(("method", *columns), rows, right=columns, spare=columns[2:])
 
 
-def _pairs(found: Comparisons) -> Iterator[str]:
+def _pairs(found: Comparisons, form: str) -> Iterator[str]:
     """The pairs that surely differ, those with the reference left to its own table."""
     others = [one for one in found.pairs if found.other not in (one.method, one.other)]
     differ = [one for one in others if one.gains or one.loses]
     if others:
         yield f"{len(differ)} of {len(others)} pairs of the other methods differ (p < 0.05, corrected for all pairs)"
     for one in sorted(differ, key=lambda one: -abs(one.comparison.difference))[:_PAIRS]:
-        yield f"  {one.method} − {one.other}: {', p '.join(_compared(one)[:2])}"
+        yield f"  {one.method} − {one.other}: {', p '.join(_compared(one, form)[:2])}"
     if len(differ) > _PAIRS:
         yield f"  and {len(differ) - _PAIRS} more; --json has all"
 
@@ -114,17 +134,18 @@ def _missed(one: Criterion) -> str:
     return f"{one.name} ({one.value:{form}}, wanted {one.threshold:{form}})"
 
 
-def _choice(found: Comparisons) -> Iterator[str]:
+def _choice(found: Comparisons, form: str) -> Iterator[str]:
     """The router's result, and what is none."""
     if (router := found.router) is not None:
         served = ", ".join(f"{name} for {n}" for name, n in router.chosen.items() if n)
-        difference, p, _ = _compared(router.versus)
+        difference, p, _ = _compared(router.versus, form)
         yield f"router, chosen on val, judged on test: {difference}, p {p} ({served})"
         if router.note:
             yield f"  {router.note}"
     if (top := found.ceiling) is not None:
-        yield f"oracle, a ceiling and no result: {top.oracle:.3f} ({top.oracle_gain:+.3f}), chosen on these very scores"
-        claim = f"the published procedure would claim {top.published_gain:+.3f}"
+        gain = f"{top.oracle:{form}} ({top.oracle_gain:+{form}})"
+        yield f"oracle, a ceiling and no result: {gain}, chosen on these very scores"
+        claim = f"the published procedure would claim {top.published_gain:+{form}}"
         yield f"{claim}, wrongly: it compares each persona with one mean and keeps the best of the same scores"
 
 

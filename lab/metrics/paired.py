@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean, stdev
@@ -14,6 +14,8 @@ Runs = Mapping[int, Mapping[str, float]]
 
 LEVEL = 0.05
 """Of every test that a report calls significant."""
+
+_AT_ONCE = 512  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ def over_seeds(runs: Runs, among: Iterable[int] | None = None) -> dict[str, floa
     return {persona: fmean(scores[persona] for scores in kept if persona in scores) for persona in personas}
 
 
+def side_by_side(one: Runs, two: Runs) -> tuple[dict[str, float], dict[str, float]]:
+    """Persona → score on both sides, averaged over the seeds that both ran with; over all seeds if they share none."""
+    both = [seed for seed in one if seed in two] or None
+    return over_seeds(one, both), over_seeds(two, both)
+
+
 def seeds_of(runs: Runs) -> Seeds | None:
     """The mean over personas by seed, and how it differs; None for fewer than two seeds."""
     return _seeds({seed: fmean(scores.values()) for seed, scores in runs.items() if scores})
@@ -81,10 +89,24 @@ def against(
     return family(pairs, methods, higher_is_better=higher_is_better, seed=seed, ranks=ranks)
 
 
-def every_pair(methods: Mapping[str, Runs], *, higher_is_better: bool = True, seed: int = 0) -> tuple[Against, ...]:
-    """Every two methods, the later against the earlier; p is corrected for all of these pairs."""
+def every_pair(
+    methods: Mapping[str, Runs],
+    *,
+    higher_is_better: bool = True,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[Against, ...]:
+    """Every two methods, the later against the earlier; p is corrected for all of these pairs.
+
+    200 methods are 19,900 pairs and some minutes, so `progress` is told how many are done, of how many.
+    """
     pairs = [(later, earlier) for earlier, later in combinations(methods, 2)]
-    return family(pairs, methods, higher_is_better=higher_is_better, seed=seed)
+    found = []
+    for first in range(0, len(pairs), _AT_ONCE):
+        progress(first, len(pairs))
+        some = pairs[first : first + _AT_ONCE]
+        found.append(family(some, methods, higher_is_better=higher_is_better, seed=seed))
+    return tuple(one for some in as_one_family(found) for one in some)
 
 
 def family(
@@ -100,7 +122,7 @@ def family(
     A persona's scores are averaged over the seeds that both methods ran with, else over all. Without `ranks` there is
     neither signed-rank test nor detectable effect, which is much faster (see `compare_many`).
     """
-    sides = {pair: _sides(*pair, methods) for pair in dict.fromkeys(pairs)}
+    sides = {(one, two): side_by_side(methods[one], methods[two]) for one, two in dict.fromkeys(pairs)}
     shared = [pair for pair, (one, other) in sides.items() if one.keys() & other.keys()]
     found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed, ranks=ranks)
     (corrected,) = as_one_family(
@@ -122,12 +144,6 @@ def as_one_family(families: Sequence[Sequence[Against]]) -> list[tuple[Against, 
     wilcoxon_p = holm(ranked)
     told = {key: replace(one, p_holm=t_p[key], wilcoxon_p_holm=wilcoxon_p.get(key)) for key, one in everything.items()}
     return [tuple(told[f"{f} {n}"] for n in range(len(some))) for f, some in enumerate(families)]
-
-
-def _sides(method: str, other: str, methods: Mapping[str, Runs]) -> tuple[dict[str, float], dict[str, float]]:
-    one, two = methods[method], methods[other]
-    both = [seed for seed in one if seed in two] or None
-    return over_seeds(one, both), over_seeds(two, both)
 
 
 def _differences(method: str, other: str, methods: Mapping[str, Runs]) -> Seeds | None:

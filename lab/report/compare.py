@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from lab.report.evidence import Criterion, TaskTypeEvidence
 from lab.report.results import FEW_PERSONAS, MAIN_METRIC, REFERENCE
 from lab.report.router import Routed, route_on_val
 from lab.report.score_table import ScoreTable, read_scores
+
+Progress = Callable[[int, int], None]  # (done, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,23 @@ class Comparisons:
     notes: tuple[str, ...]
 
 
-def compare_file(file: Path, other: str | None = None, metric: str | None = None) -> Comparisons:
+def compare_file(
+    file: Path, other: str | None = None, metric: str | None = None, *, progress: Progress = lambda *_: None
+) -> Comparisons:
     """Read a file of scores and compare its methods on test.
 
     Args:
         file: CSV, see `score_table`.
         other: the method that the others are compared with; unified if left out.
         metric: a column; the first metric if left out.
+        progress: told how many pairs of methods are compared, of how many.
 
     Raises:
         LabError: the file, or what is asked of it, does not fit.
     """
     table = read_scores(file, metric)
     chosen = metric or (MAIN_METRIC if MAIN_METRIC in table.metrics else table.metrics[0])
-    return comparisons(table, chosen, _reference(table, other))
+    return comparisons(table, chosen, _reference(table, other), progress=progress)
 
 
 def _reference(table: ScoreTable, other: str | None) -> str:
@@ -79,7 +84,7 @@ def _reference(table: ScoreTable, other: str | None) -> str:
     return other or REFERENCE
 
 
-def comparisons(table: ScoreTable, metric: str, other: str) -> Comparisons:
+def comparisons(table: ScoreTable, metric: str, other: str, *, progress: Progress = lambda *_: None) -> Comparisons:
     """Compare the methods of a table on test, in one metric.
 
     Raises:
@@ -105,7 +110,7 @@ def comparisons(table: ScoreTable, metric: str, other: str) -> Comparisons:
         n_personas=len(set().union(*scores.values())),
         methods=_methods(table, test, metric, higher, {one.method: one for one in versus}),
         versus=versus,
-        pairs=every_pair(test, higher_is_better=higher),
+        pairs=every_pair(test, higher_is_better=higher, progress=progress),
         task_types=_task_types(table, metric, other, higher),
         router=router,
         ceiling=ceiling(scores, other, higher_is_better=higher) if everybody else None,

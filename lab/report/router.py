@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
-from lab.metrics.paired import Against, Runs, family, over_seeds
+from lab.metrics.paired import Against, Runs, family, side_by_side
 from lab.metrics.statistics import paired_tests
+from lab.report.score_table import DialogueScores
 
 NAME = "router"
 
@@ -36,7 +38,7 @@ class Routed:
 
 def route_on_val(
     val: Mapping[str, Runs],
-    dialogues: Mapping[str, Mapping[str, Mapping[tuple[str, int], float]]],
+    dialogues: Mapping[str, DialogueScores],
     test: Mapping[str, Runs],
     default: str,
     *,
@@ -55,7 +57,7 @@ def route_on_val(
     if all(name in dialogues for name in among):
         from lab.methods.route import by_val
 
-        routing = by_val(personas, among, [_signed(dialogues[name], sign) for name in among])
+        routing = by_val(personas, among, _turns([dialogues[name] for name in among], sign))
         choices = {persona: choice.method for persona, choice in routing.choices.items()}
         note = routing.note
     else:
@@ -64,18 +66,33 @@ def route_on_val(
             "the file has one val score for each persona, so noise cannot be told from what suits a persona: all are "
             "served alike; a column dialogue_id with a line for each val dialogue lets them be routed apart"
         )
-    table: dict[str, Runs] = {default: test[default], NAME: _served(choices, test)}
-    found = family([(NAME, default)], table, higher_is_better=higher_is_better)
+    found = family([(NAME, default)], _served(choices, test, default), higher_is_better=higher_is_better)
     if not found:
         return None
     counted = Counter(choices.values())
     return Routed(default, tuple(among), {name: counted[name] for name in among}, choices, found[0], note)
 
 
-def _signed(
-    scores: Mapping[str, Mapping[tuple[str, int], float]], sign: float
+def _turns(scores: Sequence[DialogueScores], sign: float) -> list[dict[str, dict[tuple[str, int], float]]]:
+    """Of each method persona → (dialogue, 0) → score, higher being better.
+
+    Averaged over the seeds that all methods ran with, over all seeds if they share none: several answers to a dialogue
+    by several trainings are no more dialogues.
+    """
+    shared = set.intersection(*(set(one) for one in scores))
+    return [_over_seeds([run for seed, run in one.items() if seed in shared or not shared], sign) for one in scores]
+
+
+def _over_seeds(
+    runs: Sequence[Mapping[str, Mapping[str, float]]], sign: float
 ) -> dict[str, dict[tuple[str, int], float]]:
-    return {persona: {turn: sign * one for turn, one in turns.items()} for persona, turns in scores.items()}
+    found: dict[str, dict[tuple[str, int], list[float]]] = {}
+    for run in runs:
+        for persona, dialogues in run.items():
+            own = found.setdefault(persona, {})
+            for name, score in dialogues.items():
+                own.setdefault((name, 0), []).append(sign * score)
+    return {persona: {turn: fmean(values) for turn, values in own.items()} for persona, own in found.items()}
 
 
 def _by_population(
@@ -87,21 +104,31 @@ def _by_population(
     """
     from lab.methods.route import FEW_FOR_VAL, LEVEL
 
-    default, *candidates = (over_seeds(val[name]) for name in among)
-    best, most = among[0], 0.0
-    for name, one in zip(among[1:], candidates, strict=True):
-        gains = sign * np.array([one[persona] - default[persona] for persona in one if persona in default])
+    default, *candidates = among
+    best, most = default, 0.0
+    for name in candidates:
+        one, other = side_by_side(val[name], val[default])
+        gains = sign * np.array([one[persona] - other[persona] for persona in one if persona in other])
         _, p, _ = paired_tests(gains)
         if len(gains) >= FEW_FOR_VAL and gains.mean() > most and p / 2 <= (1 - LEVEL) / len(candidates):
             best, most = name, float(gains.mean())
     return dict.fromkeys(personas, best)
 
 
-def _served(choices: Mapping[str, str], test: Mapping[str, Runs]) -> dict[int, dict[str, float]]:
-    """Seed → persona → score of the method that serves it."""
-    found: dict[int, dict[str, float]] = {}
-    for persona, method in choices.items():
-        for seed, scores in test[method].items():
-            if persona in scores:
-                found.setdefault(seed, {})[persona] = scores[persona]
-    return found
+def _served(choices: Mapping[str, str], test: Mapping[str, Runs], default: str) -> dict[str, Runs]:
+    """The router's runs and the default's: each persona under the method that serves it, and beside it the default.
+
+    By seed where all who serve ran with the default's seeds. Else seeds do not fit together over personas, and each
+    persona has the means over what both its sides share.
+    """
+    if all(test[method].keys() == test[default].keys() for method in set(choices.values())):
+        routed = {
+            seed: {one: test[method][seed][one] for one, method in choices.items() if one in test[method][seed]}
+            for seed in test[default]
+        }
+        return {default: test[default], NAME: routed}
+    sides = {method: side_by_side(test[method], test[default]) for method in set(choices.values())}
+    return {
+        name: {0: {one: sides[method][side][one] for one, method in choices.items() if one in sides[method][side]}}
+        for side, name in enumerate((NAME, default))
+    }

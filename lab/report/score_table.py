@@ -18,15 +18,21 @@ from statistics import fmean
 from lab.data.faults import Faults
 from lab.errors import LabError
 from lab.metrics.paired import Runs
+from lab.safe import safe
 
 SPLITS = ("val", "test")
 _NEEDED = ("method", "persona_id")
 _KNOWN = (*_NEEDED, "split", "seed", "task_type", "dialogue_id")
 _LONG = ("metric", "value")  # a line for each metric
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_LARGEST = 1e100  # of a number: sums of squares stay finite
+_SMALLEST, _LARGEST = 1e-100, 1e100  # of a number: sums of squares stay finite, and squares above 0
 _LONGEST = 200  # characters of a name
+_EXCEL = ["sep=", ""]  # as the first line, which Excel reads and hides
 _CELL = 100_000  # characters
+
+
+DialogueScores = Mapping[int, Mapping[str, Mapping[str, float]]]
+"""Seed → persona → dialogue → score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,24 @@ class ScoreTable:
             for method, runs in found.items()
         }
 
-    def dialogues(self, metric: str, split: str) -> dict[str, dict[str, dict[tuple[str, int], float]]]:
-        """Method → persona → (dialogue, seed) → score; empty where lines are not of single dialogues."""
-        found: dict[str, dict[str, dict[tuple[str, int], float]]] = {}
+    def dialogues(self, metric: str, split: str) -> dict[str, DialogueScores]:
+        """Method → its scores of single dialogues, the means of their lines; empty where lines are of none."""
+        found: dict[str, dict[int, dict[str, dict[str, list[float]]]]] = {}
         for row in self.rows:
             if row.split == split and row.dialogue_id and metric in row.values:
-                persona = found.setdefault(row.method, {}).setdefault(row.persona_id, {})
-                persona[row.dialogue_id, row.seed] = row.values[metric]
-        return found
+                personas = found.setdefault(row.method, {}).setdefault(row.seed, {})
+                lines = personas.setdefault(row.persona_id, {}).setdefault(row.dialogue_id, [])
+                lines.append(row.values[metric])  # several where one dialogue has several task types
+        return {
+            method: {
+                seed: {
+                    persona: {name: fmean(values) for name, values in dialogues.items()}
+                    for persona, dialogues in personas.items()
+                }
+                for seed, personas in seeds.items()
+            }
+            for method, seeds in found.items()
+        }
 
 
 def read_scores(file: Path, metric: str | None = None) -> ScoreTable:
@@ -137,6 +153,8 @@ class _Lines:
         self._file, self._faults, self._count = file, faults, 0
         self._cells = self._parsed(text)
         self._columns = next(self._cells, (1, []))[1]
+        if self._columns == _EXCEL:
+            self._columns = next(self._cells, (2, []))[1]
         self._wanted = metric
         self._long = set(_LONG) <= set(self._columns)
         self._check_columns()
@@ -167,6 +185,8 @@ class _Lines:
                 self._fault(1, "a column has no name; give it one or take it out")
             elif columns.count(name) > 1:
                 self._fault(1, f"there are {columns.count(name)} columns '{name}'; keep one")
+            else:
+                self._check_name(1, "the name of a column", name)
         for name in _NEEDED:
             if name not in columns:
                 self._fault(1, f"there is no column '{name}'; it has {', '.join(columns)}")
@@ -213,7 +233,10 @@ class _Lines:
     def _row(self, line: int, cells: Mapping[str, str]) -> ScoreLine | None:
         before = self._count
         for name in (*_NEEDED, *(("metric",) if self._long else ())):
-            self._check_name(line, name, cells[name])
+            if not cells[name]:
+                self._fault(line, f"{name} is empty")
+        for name in (*_NEEDED, "metric" if self._long else "", "task_type", "dialogue_id"):
+            self._check_name(line, name, cells.get(name, ""))
         split = cells.get("split") or "test"
         if split not in SPLITS:
             self._fault(line, f"split is '{split}'; write val or test")
@@ -237,10 +260,11 @@ class _Lines:
         )
 
     def _check_name(self, line: int, column: str, name: str) -> None:
-        if not name:
-            self._fault(line, f"{column} is empty")
-        elif len(name) > _LONGEST:
+        """Names that are not alike have to print unlike each other."""
+        if len(name) > _LONGEST:
             self._fault(line, f"{column} has {len(name)} characters; {_LONGEST} are the most")
+        elif safe(name) != name or "\n" in name:
+            self._fault(line, f"{column} '{safe(name)}' holds a character that does not show; take it out")
 
     def _number(self, line: int, column: str, cell: str) -> float:
         hint = "leave the cell empty where it is undefined, or name another metric with --metric"
@@ -248,8 +272,9 @@ class _Lines:
             self._fault(line, f"{column} is '{cell[:40]}', which is no number; {hint}")
             return 0.0
         value = float(cell)
-        if abs(value) > _LARGEST:
-            self._fault(line, f"{column} is '{cell[:40]}', which is too large; {hint}")
+        if value and not _SMALLEST <= abs(value) <= _LARGEST:
+            size = "large" if abs(value) > _LARGEST else "small"
+            self._fault(line, f"{column} is '{cell[:40]}', which is too {size}; {hint}")
             return 0.0
         return value
 
@@ -260,23 +285,35 @@ class _Lines:
 
 def _check_alike(file: Path, rows: Sequence[ScoreLine], faults: Faults) -> None:
     """A persona's mean is over the same lines under all methods: an easier one more would be taken for a gain."""
-    if any(row.dialogue_id for row in rows):
-        kind, named = "dialogue", [row for row in rows if row.dialogue_id]
-    elif all(row.task_type for row in rows):
-        kind, named = "task type", list(rows)
-    else:
-        return  # the lines over all are what is compared
-    first: dict[tuple[str, str, str], dict[str, int]] = {}  # (split, persona, name) → method → line
-    methods: dict[str, dict[str, None]] = {}  # split → its methods
-    for row in named:
-        lines = first.setdefault((row.split, row.persona_id, row.dialogue_id or row.task_type), {})
-        lines.setdefault(row.method, row.line)
-        methods.setdefault(row.split, {})[row.method] = None
-    for (split, persona, name), lines in first.items():
-        for method in methods[split]:
+    for split in SPLITS:
+        own = [row for row in rows if row.split == split]
+        if any(row.dialogue_id for row in own):
+            _check_dialogues(file, own, faults)
+            _check_same(file, "dialogue", own, faults)
+        elif all(row.task_type for row in own):  # else the lines over all are what is compared
+            _check_same(file, "task type", own, faults)
+
+
+def _check_dialogues(file: Path, rows: Sequence[ScoreLine], faults: Faults) -> None:
+    """A mean over dialogues among them would count as one more of them."""
+    for row in rows:
+        if not row.dialogue_id:
+            says = f"it has no dialogue_id, but other {row.split} lines have"
+            faults.add(file, row.line, f"{says}; give every {row.split} line one, or none")
+
+
+def _check_same(file: Path, kind: str, rows: Sequence[ScoreLine], faults: Faults) -> None:
+    """Every dialogue or task type (of one split) that a persona has under one method, it has under all."""
+    first: dict[tuple[str, str], dict[str, int]] = {}  # (persona, its dialogue or task type) → method → line
+    for row in rows:
+        name = row.dialogue_id if kind == "dialogue" else row.task_type
+        first.setdefault((row.persona_id, name), {}).setdefault(row.method, row.line)
+    methods = dict.fromkeys(row.method for row in rows)
+    for (persona, name), lines in first.items():
+        for method in methods:
             if method not in lines:
-                says = f"{kind} '{name}' of persona '{persona}' has {split} scores here, but none under '{method}'"
-                faults.add(file, min(lines.values()), f"{says}; add them, or leave the {kind} out")
+                says = f"{kind} '{name}' of persona '{persona}' has {rows[0].split} scores here, but none under"
+                faults.add(file, min(lines.values()), f"{says} '{method}'; add them, or leave the {kind} out")
 
 
 def _check_whole(file: Path, rows: Iterable[ScoreLine], faults: Faults) -> None:

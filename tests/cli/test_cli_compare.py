@@ -37,6 +37,19 @@ def test_json_has_everything(shell, scores: Path):
     assert (told["other"], told["versus"][0]["method"]) == ("hybrid", "unified")
 
 
+def test_numbers_have_the_digits_that_are_known_whatever_their_unit(shell, scores: Path):
+    for unit, told in ((1e-7, "e-08"), (1e9, "e+08")):
+        lines = [line.rsplit(",", 1) for line in scores.read_text().splitlines()]
+        rows = [f"{words},{float(score) * unit}" for words, score in lines[1:]]
+        (shell.folder / "unit.csv").write_text("\n".join([f"{lines[0][0]},mine", *rows]))
+        said = shell.ok("compare", "unit.csv", COLUMNS="80")
+        assert told in said
+        assert "0.000" not in said
+        assert "no room for" in said
+        assert max(map(len, said.splitlines())) <= 80
+        assert [line for line in said.splitlines() if line.startswith("hybrid  ")]
+
+
 def test_a_bad_file_is_refused_with_its_line(shell, scores: Path):
     (shell.folder / "bad.csv").write_text(scores.read_text().replace(",val,", ",eval,"))
     assert shell.refused("compare", "bad.csv").startswith("lab: bad.csv:2: split is 'eval'; write val or test")

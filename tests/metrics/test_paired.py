@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lab.metrics import paired
 from lab.metrics.paired import Runs, against, every_pair, family, over_seeds, seeds_of
 from lab.metrics.statistics import compare, compare_many, summarise, summarise_many
 
@@ -55,6 +56,15 @@ def test_against_unified_gives_scipys_p_corrected_for_the_other_methods() -> Non
     assert smallest.p_holm == pytest.approx(3 * smallest.comparison.t_p)
     assert [one.method for one in found if one.gains] == ["hybrid"]
     assert [one.method for one in found if one.loses] == ["persona"]
+
+
+def test_every_pair_is_one_family_however_many_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    together = [(one.method, one.other, one.p_holm, one.wilcoxon_p_holm) for one in every_pair(methods())]
+    monkeypatch.setattr(paired, "_AT_ONCE", 4)
+    some = every_pair(methods(), progress=lambda done, total: told.append((done, total)))
+    assert [(one.method, one.other, one.p_holm, one.wilcoxon_p_holm) for one in some] == together
+    assert told == [(0, 6), (4, 6)]
 
 
 def test_holm_is_that_of_a_worked_table() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from scipy import stats
 
 from lab.errors import LabError
+from lab.metrics.paired import Against
 from lab.report.compare import Comparisons, as_json, compare_file
 
 PERSONAS = [f"p{number:02d}" for number in range(40)]
@@ -49,6 +51,11 @@ def hybrid_helps(method: str, persona: int) -> float:
 def only_some_gain(method: str, persona: int) -> float:
     """The hybrid is better for every fourth persona, and worse for the others."""
     return (0.1 if persona % 4 == 0 else -0.1) if method == "hybrid" else 0.0
+
+
+def judged(one: Against) -> tuple[float, ...]:
+    found = one.comparison
+    return (found.n, found.left_out, found.difference, found.t_p, found.improved, found.worst.value)
 
 
 @pytest.fixture
@@ -156,6 +163,48 @@ def test_a_router_with_single_dialogues_tells_personas_apart(tmp_path: Path) -> 
     assert moved == set(PERSONAS[::4])
     assert found.router.versus.gains
     assert found.versus[0].loses, "the hybrid for everybody is worse"
+
+
+@pytest.mark.parametrize("splits", [("test",), ("val",), ("val", "test")])
+def test_a_router_serves_and_is_judged_on_methods_that_were_trained_with_different_seeds(
+    tmp_path: Path, splits: tuple[str, ...]
+) -> None:
+    """A seed's number is a name: where methods share none, their means over seeds are compared."""
+    file = write(tmp_path / "s.csv", only_some_gain, splits=("val", "test"), dialogues=8)
+    alike = compare_file(file).router
+    for split in splits:
+        file.write_text(re.sub(rf"^(hybrid,.*,{split}),0,", r"\1,1,", file.read_text(), flags=re.MULTILINE))
+    other = compare_file(file).router
+    assert alike is not None
+    assert other is not None
+    assert other.choices == alike.choices
+    assert judged(other.versus) == judged(alike.versus)
+    assert other.versus.gains
+
+
+def test_a_router_that_serves_all_alike_is_judged_as_that_method_is(tmp_path: Path) -> None:
+    """On the seeds that it shares with the default, which here ran with one seed more."""
+    file = write(tmp_path / "s.csv", hybrid_helps, splits=("val", "test"), seeds=2)
+    lines = [line for line in file.read_text().splitlines() if not re.match(r"(hybrid|persona),.*,(val|test),1,", line)]
+    file.write_text("\n".join(lines))
+    found = compare_file(file)
+    assert found.router is not None
+    assert found.router.chosen["hybrid"] == 40
+    assert judged(found.router.versus) == judged(found.versus[0])
+
+
+def test_several_answers_to_a_dialogue_are_one_witness(tmp_path: Path) -> None:
+    """The same scores under a second seed are no reason to be surer."""
+    file = write(tmp_path / "s.csv", splits=("val", "test"), dialogues=3, rng=np.random.default_rng(1))
+    once = compare_file(file).router
+    head, *lines = file.read_text().splitlines()
+    again = [re.sub(r",(val|test),0,", r",\1,1,", line) for line in lines]
+    file.write_text("\n".join([head, *lines, *again]))
+    twice = compare_file(file).router
+    assert once is not None
+    assert twice is not None
+    assert twice.choices == once.choices
+    assert judged(twice.versus) == pytest.approx(judged(once.versus))
 
 
 @pytest.mark.parametrize("dialogues", [0, 5])

@@ -59,8 +59,9 @@ def test_a_line_for_each_metric_needs_the_same_columns(tmp_path: Path, text: str
         GOOD.replace("\n", "\r\n").encode(),
         GOOD.replace("unified,anna,0.8", '"unified",anna , 8e-1').encode(),
         (GOOD + "\n,,\n").encode(),
+        ("sep=,\r\n" + GOOD).encode(),
     ],
-    ids=["byte order mark", "Windows", "quotes and spaces", "empty lines"],
+    ids=["byte order mark", "Windows", "quotes and spaces", "empty lines", "a hint for Excel"],
 )
 def test_how_programs_write_the_same_table_is_all_one(tmp_path: Path, text: bytes) -> None:
     assert read(tmp_path, text).runs("similarity", "test") == read(tmp_path, GOOD).runs("similarity", "test")
@@ -83,7 +84,23 @@ def test_lines_of_single_dialogues_are_averaged_within_the_persona(tmp_path: Pat
         text += f"{method},anna,d1,simple,0.2\n{method},anna,d2,,0.4\n{method},anna,d3,simple,0.9\n"
     table = read(tmp_path, text)
     assert table.runs("f1", "test")["hybrid"][0]["anna"] == pytest.approx(0.5)
-    assert table.dialogues("f1", "test")["hybrid"]["anna"]["d3", 0] == 0.9
+    assert table.dialogues("f1", "test")["hybrid"][0]["anna"]["d3"] == 0.9
+
+
+def test_a_dialogue_of_several_task_types_has_the_mean_of_its_lines(tmp_path: Path) -> None:
+    text = "method,persona_id,dialogue_id,task_type,f1\n"
+    for method in ("unified", "hybrid"):
+        text += f"{method},anna,d1,simple,0.25\n{method},anna,d1,complex,0.75\n"
+    assert read(tmp_path, text).dialogues("f1", "test")["hybrid"] == {0: {"anna": {"d1": 0.5}}}
+
+
+def test_a_split_has_single_dialogues_or_means_over_them_and_not_both(tmp_path: Path) -> None:
+    text = "method,persona_id,split,dialogue_id,f1\n"
+    for method in ("unified", "hybrid"):
+        text += f"{method},anna,val,d1,0.2\n{method},anna,val,d2,0.4\n{method},anna,test,,0.3\n"
+    assert read(tmp_path, text).runs("f1", "test")["hybrid"] == {0: {"anna": 0.3}}
+    with pytest.raises(LabError, match=":8: it has no dialogue_id, but other val lines have; give every val line one"):
+        read(tmp_path, text + "hybrid,anna,val,,0.3\nunified,anna,val,,0.3\n")
 
 
 def test_an_empty_cell_is_undefined_and_one_metric_can_be_read_alone(tmp_path: Path) -> None:
@@ -129,7 +146,12 @@ def test_a_reports_own_scores_have_a_line_for_each_metric(tmp_path: Path) -> Non
         (GOOD.replace("0.9", "1_0"), ":4: similarity is '1_0', which is no number"),
         (GOOD.replace("0.9", '"0,9"'), ":4: similarity is '0,9', which is no number"),
         (GOOD.replace("0.9", "1e300"), ":4: similarity is '1e300', which is too large"),
+        (GOOD.replace("0.9", "1e-300"), ":4: similarity is '1e-300', which is too small"),
         (GOOD.replace("hybrid,anna", "hybrid,"), ":4: persona_id is empty"),
+        (GOOD.replace("unified,bob", "unified,b\u200bob"), ":3: persona_id 'bob' holds a character that does not show"),
+        (GOOD.replace("hybrid,bob", '"hy\nbrid",bob'), ":6: method 'hy brid' holds a character that does not show"),
+        (GOOD.replace("hybrid,bob", "hyb\0rid,bob"), ":5: method 'hybrid' holds a character that does not show"),
+        (GOOD.replace("similarity", "simi\u202elarity"), ":1: the name of a column 'similarity' holds a character"),
         (GOOD.replace("anna", "a" * 300), ":2: persona_id has 300 characters; 200 are the most"),
         (GOOD.replace("0.9", "0.9,0.1"), ":4: it has 4 cells, but there are 3 columns"),
         (GOOD.replace("0.6\n", '"0.6\n'), "this is not CSV"),
