@@ -27,11 +27,14 @@ def compare(
     ],
     against: Annotated[str | None, typer.Option(help="The method to compare with; unified if left out.")] = None,
     metric: Annotated[str | None, typer.Option(help="The column to compare in; the first metric if left out.")] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="In a metric of your own, as a loss or a count of errors.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Compare methods by their scores on personas, from any program: paired tests, intervals, an honest router."""
     with bar("comparing pairs of methods", MofNCompleteColumn()) as progress:
-        found = compare_file(scores, against, metric, progress=progress)
+        found = compare_file(scores, against, metric, lower_is_better=lower_is_better, progress=progress)
     if json:
         print_json(as_json(found))
         return

@@ -53,7 +53,12 @@ class Comparisons:
 
 
 def compare_file(
-    file: Path, other: str | None = None, metric: str | None = None, *, progress: Progress = lambda *_: None
+    file: Path,
+    other: str | None = None,
+    metric: str | None = None,
+    *,
+    lower_is_better: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> Comparisons:
     """Read a file of scores and compare its methods on test.
 
@@ -61,6 +66,7 @@ def compare_file(
         file: CSV, see `score_table`.
         other: the method that the others are compared with; unified if left out.
         metric: a column; the first metric if left out.
+        lower_is_better: of a metric that is not the lab's; of its own it knows.
         progress: told how many pairs of methods are compared, of how many.
 
     Raises:
@@ -68,7 +74,9 @@ def compare_file(
     """
     table = read_scores(file, metric)
     chosen = metric or (MAIN_METRIC if MAIN_METRIC in table.metrics else table.metrics[0])
-    return comparisons(table, chosen, _reference(table, other), progress=progress)
+    if lower_is_better and chosen in METRICS and METRICS[chosen].higher_is_better is not False:
+        raise LabError(f"{chosen} is a metric of the lab's, and less of it is not better; leave --lower-is-better out.")
+    return comparisons(table, chosen, _reference(table, other), lower_is_better=lower_is_better, progress=progress)
 
 
 def _reference(table: ScoreTable, other: str | None) -> str:
@@ -84,13 +92,20 @@ def _reference(table: ScoreTable, other: str | None) -> str:
     return other or REFERENCE
 
 
-def comparisons(table: ScoreTable, metric: str, other: str, *, progress: Progress = lambda *_: None) -> Comparisons:
+def comparisons(
+    table: ScoreTable,
+    metric: str,
+    other: str,
+    *,
+    lower_is_better: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Comparisons:
     """Compare the methods of a table on test, in one metric.
 
     Raises:
         LabError: nothing can be compared in this metric.
     """
-    higher = metric not in METRICS or METRICS[metric].higher_is_better is not False
+    higher = not lower_is_better if metric not in METRICS else METRICS[metric].higher_is_better is not False
     test = table.runs(metric, "test")
     if other not in test or len(test) < 2:
         raise LabError(f"{table.file}: {metric} is defined for fewer than two methods, '{other}' among them.")
@@ -114,7 +129,7 @@ def comparisons(table: ScoreTable, metric: str, other: str, *, progress: Progres
         task_types=_task_types(table, metric, other, higher),
         router=router,
         ceiling=ceiling(scores, other, higher_is_better=higher) if everybody else None,
-        notes=tuple(_notes(table, metric, test, versus, router)),
+        notes=tuple(_notes(table, metric, higher, test, versus, router)),
     )
 
 
@@ -157,14 +172,21 @@ def by_task_type(
 
 
 def _notes(
-    table: ScoreTable, metric: str, test: Mapping[str, Runs], versus: Sequence[Against], router: Routed | None
+    table: ScoreTable,
+    metric: str,
+    higher: bool,
+    test: Mapping[str, Runs],
+    versus: Sequence[Against],
+    router: Routed | None,
 ) -> list[str]:
     notes = []
     n = len({persona for runs in test.values() for run in runs.values() for persona in run})
     if n < FEW_PERSONAS:
         notes.append(f"with only {n} personas intervals and p values mean little; take {FEW_PERSONAS} or more")
     if metric not in METRICS:
-        notes.append(f"{metric} is no metric of the lab's: higher is taken to be better")
+        if higher:
+            says = "higher is taken to be better; --lower-is-better says otherwise"
+            notes.append(f"{metric} is no metric of the lab's: {says}")
     elif METRICS[metric].higher_is_better is None:
         notes.append(f"of {metric} neither more nor less is better: do not read what counts higher as better")
     if left_out := max(one.comparison.left_out for one in versus):

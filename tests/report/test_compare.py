@@ -126,6 +126,22 @@ def test_of_the_labs_own_metrics_it_is_known_which_way_is_better(tmp_path: Path)
     assert found.versus[0].loses
 
 
+def test_of_a_metric_of_ones_own_it_can_be_said_which_way_is_better(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", hybrid_helps, splits=("val", "test"))
+    file.write_text(file.read_text().replace("embedding_similarity", "errors"))
+    found = compare_file(file, metric="errors", lower_is_better=True)
+    assert not found.higher_is_better
+    assert found.versus[0].loses
+    assert found.router is not None
+    assert found.router.chosen["hybrid"] == 0
+    assert not any("--lower-is-better" in note for note in found.notes)
+    file.write_text(file.read_text().replace("errors", "token_nll"))
+    assert not compare_file(file, metric="token_nll", lower_is_better=True).higher_is_better
+    file.write_text(file.read_text().replace("token_nll", "embedding_similarity"))
+    with pytest.raises(LabError, match="less of it is not better; leave --lower-is-better out"):
+        compare_file(file, metric="embedding_similarity", lower_is_better=True)
+
+
 def test_it_is_told_that_a_metric_has_no_better_side(tmp_path: Path) -> None:
     file = write(tmp_path / "s.csv")
     file.write_text(file.read_text().replace("embedding_similarity", "length_ratio"))
