@@ -109,7 +109,7 @@ def claims(world: World, repeats: int = REPEATS, dialogues: int = 5) -> Claims:
     for _ in range(repeats):
         test, val = table(world.scores(rng)), [table(world.scores(rng)) for _ in range(dialogues)]
         turns = {
-            name: {p: {(f"d{n}", 0): one[name][0][p] for n, one in enumerate(val)} for p in test[name][0]}
+            name: {0: {p: {f"d{n}": one[name][0][p] for n, one in enumerate(val)} for p in test[name][0]}}
             for name in test
         }
         found = route_on_val(val[0], turns, test, "unified")

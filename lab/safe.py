@@ -20,6 +20,11 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+# What does not show, or shows as a space: the above, fillers, variation selectors, and spaces of other widths.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    "\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _MARKS = 8  # accents on one letter: more than any script needs
 _MANY = re.compile(rf"[^\x00-\x7f]{{{_MARKS + 1},}}")
 
@@ -35,6 +40,12 @@ def safe(text: str) -> str:
     text = _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
     text = _UNSAFE.sub("", text)
     return _MANY.sub(_thinned, text).encode("utf-8", "replace").decode("utf-8")
+
+
+def hidden(text: str) -> str | None:
+    """The first character by which a name would differ from another and look the same."""
+    found = _HIDDEN.search(text)
+    return found.group() if found else None
 
 
 def _thinned(run: re.Match[str]) -> str:

@@ -9,11 +9,13 @@ from lab.errors import LabError
 
 def main() -> None:
     """Entry of the `lab` command: errors a user can mend are one sentence, never a traceback."""
-    from lab.cli.app import app
-
     try:
+        from lab.cli.app import app
+
         _check_arguments(sys.argv[1:])
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         sys.exit(1)

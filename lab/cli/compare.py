@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from rich.progress import MofNCompleteColumn
 from rich.table import Table
 
 from lab.cli.bar import bar
-from lab.cli.digits import digits
+from lab.cli.digits import Digits
 from lab.cli.output import console, marked, print_json, table
 from lab.metrics.intervals import Interval
 from lab.metrics.paired import Against
@@ -38,55 +38,56 @@ def compare(
     if json:
         print_json(as_json(found))
         return
-    form = _form(found)
     direction = "higher is better" if found.higher_is_better else "lower is better"
     console.print(f"[bold]{marked(found.metric)}[/]  {found.n_personas} personas, {direction}", markup=True)
     console.print(f"Δ: difference from {found.other}, persona by persona; 95% intervals over personas", markup=False)
-    console.print(_differences(found, form))
+    console.print(_differences(found))
     console.print("p: paired t-test and Wilcoxon's, both corrected for all methods (Holm); intervals are not corrected")
-    console.print(_sizes(found, form))
+    console.print(_sizes(found))
     for kind in found.task_types:
         console.print(f"{kind.task_type}, {kind.n_personas} personas; p corrected for all methods and task types")
-        console.print(_short(kind.versus, form))
+        console.print(_short(kind.versus))
     for line in (
-        *_pairs(found, form),
+        *_pairs(found),
         *_criteria(found),
-        *_choice(found, form),
+        *_choice(found),
         *(f"note: {note}" for note in found.notes),
     ):
         console.print(line, markup=False)
 
 
-def _form(found: Comparisons) -> str:
-    """How all numbers in the metric are written, but for their sign."""
-    intervals = [one.comparison.interval for one in found.versus]
-    return digits(
-        [method.summary.mean for method in found.methods],
-        [interval.high - interval.low for interval in intervals if interval is not None],
-    )
-
-
-def _differences(found: Comparisons, form: str) -> Table:
+def _differences(found: Comparisons) -> Table:
     versus = {one.method: one for one in found.versus}
     columns = ("mean", "Δ", "p (t)", "p (Wilcoxon)")
+    means, digits = _means(found), _digits(found.versus)
     rows = []
     for method in found.methods:
-        score = f"{method.summary.mean:{form}}{_interval(method.summary.interval, form)}"
-        rows.append((method.name, score, *_compared(versus.get(method.name), form)))
+        score = means.estimate(method.summary.mean, method.summary.interval)
+        rows.append((method.name, score, *_compared(versus.get(method.name), digits)))
     return table(("method", *columns), rows, right=columns, spare=("p (Wilcoxon)", "mean"))
 
 
-def _compared(one: Against | None, form: str) -> tuple[str, str, str]:
+def _means(found: Comparisons) -> Digits:
+    return Digits.of((method.summary.mean, method.summary.interval) for method in found.methods)
+
+
+def _digits(versus: Sequence[Against]) -> Digits:
+    """Of the differences that stand together."""
+    return Digits.of((one.comparison.difference, one.comparison.interval) for one in versus)
+
+
+def _compared(one: Against | None, digits: Digits) -> tuple[str, str, str]:
     """Difference and both corrected p values."""
     if one is None:
         return "", "", ""
-    difference = f"{one.comparison.difference:+{form}}{_interval(one.comparison.interval, f'+{form}')}"
+    difference = digits.estimate(one.comparison.difference, one.comparison.interval, "+")
     return difference, _p(one.p_holm), _p(one.wilcoxon_p_holm)
 
 
-def _sizes(found: Comparisons, form: str) -> Table:
+def _sizes(found: Comparisons) -> Table:
     """What no p value tells: how large, for how many, at whose cost."""
     columns = ("d_z", "improved", "worst Δ", "of", "detectable", "± seeds")
+    digits = _digits(found.versus)
     rows = []
     for one in found.versus:
         effect, share = one.comparison.effect_size, one.comparison.improved_interval
@@ -94,31 +95,34 @@ def _sizes(found: Comparisons, form: str) -> Table:
             (
                 one.method,
                 "–" if effect is None else f"{effect:+.2f}",
-                f"{one.comparison.improved:.0%}{_interval(share, '.0%')}",
-                f"{one.comparison.worst.value:+{form}}",
+                f"{one.comparison.improved:.0%}{_shares(share)}",
+                digits.number(one.comparison.worst.value, "+"),
                 one.comparison.worst.persona_id,
-                "–" if one.comparison.detectable is None else f"{one.comparison.detectable:{form}}",
-                "–" if one.seeds is None else f"{one.seeds.sd:{form}}",
+                "–" if one.comparison.detectable is None else digits.number(one.comparison.detectable),
+                "–" if one.seeds is None else digits.number(one.seeds.sd),
             )
         )
     right = tuple(name for name in columns if name != "of")
     return table(("method", *columns), rows, right=right, spare=("± seeds", "of", "detectable"))
 
 
-def _short(versus: tuple[Against, ...], form: str) -> Table:
+def _short(versus: tuple[Against, ...]) -> Table:
     columns = ("Δ", "p (t)", "p (Wilcoxon)")
-    rows = [(one.method, *_compared(one, form)) for one in versus]
+    digits = _digits(versus)
+    rows = [(one.method, *_compared(one, digits)) for one in versus]
     return table(("method", *columns), rows, right=columns, spare=columns[2:])
 
 
-def _pairs(found: Comparisons, form: str) -> Iterator[str]:
+def _pairs(found: Comparisons) -> Iterator[str]:
     """The pairs that surely differ, those with the reference left to its own table."""
     others = [one for one in found.pairs if found.other not in (one.method, one.other)]
     differ = [one for one in others if one.gains or one.loses]
     if others:
         yield f"{len(differ)} of {len(others)} pairs of the other methods differ (p < 0.05, corrected for all pairs)"
-    for one in sorted(differ, key=lambda one: -abs(one.comparison.difference))[:_PAIRS]:
-        yield f"  {one.method} − {one.other}: {', p '.join(_compared(one, form)[:2])}"
+    told = sorted(differ, key=lambda one: -abs(one.comparison.difference))[:_PAIRS]
+    digits = _digits(told)
+    for one in told:
+        yield f"  {one.method} − {one.other}: {', p '.join(_compared(one, digits)[:2])}"
     if len(differ) > _PAIRS:
         yield f"  and {len(differ) - _PAIRS} more; --json has all"
 
@@ -137,18 +141,21 @@ def _missed(one: Criterion) -> str:
     return f"{one.name} ({one.value:{form}}, wanted {one.threshold:{form}})"
 
 
-def _choice(found: Comparisons, form: str) -> Iterator[str]:
+def _choice(found: Comparisons) -> Iterator[str]:
     """The router's result, and what is none."""
     if (router := found.router) is not None:
         served = ", ".join(f"{name} for {n}" for name, n in router.chosen.items() if n)
-        difference, p, _ = _compared(router.versus, form)
+        difference, p, _ = _compared(router.versus, _digits([router.versus]))
         yield f"router, chosen on val, judged on test: {difference}, p {p} ({served})"
         if router.note:
             yield f"  {router.note}"
     if (top := found.ceiling) is not None:
-        gain = f"{top.oracle:{form}} ({top.oracle_gain:+{form}})"
-        yield f"oracle, a ceiling and no result: {gain}, chosen on these very scores"
-        claim = f"the published procedure would claim {top.published_gain:+{form}}"
+        means, digits = _means(found), _digits(found.versus)
+        oracle, published = (
+            digits.number(gain, "+", width=abs(gain)) for gain in (top.oracle_gain, top.published_gain)
+        )
+        yield f"oracle, a ceiling and no result: {means.number(top.oracle)} ({oracle}), chosen on these very scores"
+        claim = f"the published procedure would claim {published}"
         yield f"{claim}, wrongly: it compares each persona with one mean and keeps the best of the same scores"
 
 
@@ -158,5 +165,5 @@ def _p(p: float | None) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _interval(interval: Interval | None, form: str) -> str:
-    return "" if interval is None else f" [{interval.low:{form}} {interval.high:{form}}]"
+def _shares(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{interval.low:.0%} {interval.high:.0%}]"

@@ -31,7 +31,7 @@ class _Console(Console):
             yield segment if segment.control else Segment(safe(segment.text), segment.style)
 
 
-console = _Console(highlight=False, markup=False)  # what is printed may be anybody's words
+console = _Console(highlight=False, markup=False, emoji=False)  # what is printed may be anybody's words
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
 _GAP = 2  # cells between columns
 _WORDS = 14  # cells that a column of words keeps at least

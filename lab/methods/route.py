@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr
 
-from lab.metrics.statistics import paired_tests
+from lab.metrics.statistics import paired_tests, without_rounding
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -30,13 +30,13 @@ Scores = Mapping[str, Mapping[Turn, float]]  # persona → turn → score on val
 # How sure a gain has to be; each of c candidates may err with (1 − LEVEL) / c, for each is a chance to be fooled. Such
 # doubt costs: where gains do differ between personas, a lower level gains more on average. But where nothing is better,
 # some persona leaves the default in about 5% of studies (simulated; with 8 personas in 7% where each has five val
-# dialogues, in 12% where each has two).
+# dialogues, in 12% where each has two; in a quarter where hardly any has more than one).
 LEVEL = 0.95
 FEW_FOR_VAL = 4  # below, the spread between personas cannot be told from noise: Morris's term has n − 3 under it
 FEW_FOR_CLASSIFIER = 10
 
 _POOLED = 4  # what is known of all personas' noise counts as much as so many dialogues more of each
-_ROUNDING = 1e-12  # variance of scores that do not differ but for rounding
+_ROUNDING = 1e-12  # of the largest gain, squared: a variance that rounding alone may have
 _FOLDS = 10
 _PENALTIES = np.logspace(-1, 4, 11)
 
@@ -122,7 +122,9 @@ def by_val(personas: Sequence[str], among: Sequence[str], scores: Sequence[Score
     turns = _paired(personas, scores)
     candidates = among[1:]
     if len(turns.personas) < FEW_FOR_VAL:
-        return _all_stay(personas, among, f"fewer than {FEW_FOR_VAL} personas have val dialogues")
+        return _all_stay(
+            personas, among, f"fewer than {FEW_FOR_VAL} personas have val dialogues that all methods answered"
+        )
     own = [own_gains(gain, turns.persona, turns.dialogue) for gain in turns.gains]
     if not own[0].degrees.any():
         return _all_stay(personas, among, "no persona has two val dialogues, so noise cannot be told from gains")
@@ -210,7 +212,8 @@ def own_gains(gain: Floats, persona: Ints, dialogue: Ints) -> OwnGains:
     pooled = squares.sum() / independent.sum() if degrees.any() else 0.0
     noise = (_POOLED * pooled + degrees * own) / (_POOLED + degrees)
     known = np.minimum(_POOLED + degrees, degrees.sum()).astype(np.float64)
-    return OwnGains(mean, np.maximum(noise, _ROUNDING) / turns, known)
+    least = _ROUNDING * (np.abs(gain).max() ** 2 or 1.0)
+    return OwnGains(mean, np.maximum(noise, least) / turns, known)
 
 
 def shrink(own: OwnGains) -> Posterior:
@@ -286,15 +289,18 @@ def _paired(personas: Sequence[str], scores: Sequence[Scores]) -> _Paired:
     """Candidates' scores minus the default's; personas with a turn that all methods answered only."""
     found: list[str] = []
     places: dict[tuple[str, str], int] = {}  # (persona, dialogue)
-    rows: list[tuple[int, int, list[float]]] = []
+    rows: list[tuple[int, int, list[float], float]] = []  # persona, dialogue, gains, size of the scores
     for persona in personas:
         shared = set.intersection(*(set(one.get(persona, ())) for one in scores))
         found += [persona] if shared else []
         for turn in sorted(shared):
             place = places.setdefault((persona, turn[0]), len(places))
             default, *others = (one[persona][turn] for one in scores)
-            rows.append((len(found) - 1, place, [other - default for other in others]))
+            size = max(abs(default), *map(abs, others))
+            rows.append((len(found) - 1, place, [other - default for other in others], size))
     gains = np.array([row[2] for row in rows]).reshape(len(rows), len(scores) - 1)
+    if rows:
+        gains = without_rounding(gains, max(row[3] for row in rows))
     owner, dialogue = (np.array([row[i] for row in rows], dtype=np.intp) for i in (0, 1))
     return _Paired(tuple(found), gains.T, owner, dialogue)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean, stdev
@@ -71,9 +71,23 @@ def over_seeds(runs: Runs, among: Iterable[int] | None = None) -> dict[str, floa
 
 
 def side_by_side(one: Runs, two: Runs) -> tuple[dict[str, float], dict[str, float]]:
-    """Persona → score on both sides, averaged over the seeds that both ran with; over all seeds if they share none."""
-    both = [seed for seed in one if seed in two] or None
-    return over_seeds(one, both), over_seeds(two, both)
+    """Persona → score on both sides, averaged over seeds that are fair to both: one seed may be luckier than another.
+
+    Methods that ran with a seed in common are compared in those alone, a persona in those that it has on both sides.
+    Methods that share none are compared in all of theirs, over the personas that have all. Whoever cannot be compared
+    so stands on the first side alone.
+    """
+    both = [seed for seed in one if seed in two]
+    if both:
+        fair = {seed: one[seed].keys() & two[seed].keys() for seed in both}
+        first, second = (over_seeds({seed: _of(runs[seed], fair[seed]) for seed in both}) for runs in (one, two))
+    else:
+        first, second = (_of(over_seeds(runs), set.intersection(*map(set, runs.values()))) for runs in (one, two))
+    return over_seeds(one) | over_seeds(two) | first, _of(second, first.keys() & second.keys())
+
+
+def _of(scores: Mapping[str, float], personas: Set[str]) -> dict[str, float]:
+    return {persona: score for persona, score in scores.items() if persona in personas}
 
 
 def seeds_of(runs: Runs) -> Seeds | None:
@@ -119,7 +133,7 @@ def family(
 ) -> tuple[Against, ...]:
     """Compare these pairs (method, other) as one family; those that share no persona are left out.
 
-    A persona's scores are averaged over the seeds that both methods ran with, else over all. Without `ranks` there is
+    A persona's scores are averaged over seeds, the same on both sides (see `side_by_side`). Without `ranks` there is
     neither signed-rank test nor detectable effect, which is much faster (see `compare_many`).
     """
     sides = {(one, two): side_by_side(methods[one], methods[two]) for one, two in dict.fromkeys(pairs)}

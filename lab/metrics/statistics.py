@@ -51,7 +51,7 @@ class Comparison:
     - `worst`: the persona that loses most (or gains least) and its difference;
     - `detectable`: the smallest true mean difference that this n and this spread would have found with
       power 0.8 at the 5% level, in units of the metric; None for fewer than two personas;
-    - `left_out`: personas with a score on one side only, which no paired statistic can use.
+    - `left_out`: personas with a score on one side only, or under no seed of both, which no paired statistic can use.
 
     `wilcoxon_p` and `detectable` are None, too, where nobody asked for them (`ranks`).
     """
@@ -126,7 +126,7 @@ def _paired(method: Mapping[str, float], other: Mapping[str, float]) -> tuple[li
         raise LabError("comparison with unified: no persona has a score under both; evaluate both on the same split")
     personas, treated = _sorted({persona: method[persona] for persona in shared})
     _, reference = _sorted({persona: other[persona] for persona in shared})
-    return personas, _without_rounding(treated - reference, max(np.abs(treated).max(), np.abs(reference).max()))
+    return personas, without_rounding(treated - reference, max(np.abs(treated).max(), np.abs(reference).max()))
 
 
 def _intervals(columns: Sequence[Floats], seed: int) -> list[Interval | None]:
@@ -253,9 +253,12 @@ def _sorted(scores: Mapping[str, float]) -> tuple[list[str], Floats]:
     return personas, values
 
 
-def _without_rounding(differences: Floats, scale: float) -> Floats:
-    """Keep 12 digits relative to the scores' size: 0.3 − 0.2 and 0.2 − 0.1 are a tie to the rank test."""
-    return differences.round(min(12 - math.ceil(math.log10(scale)), 200)) if scale > 0 else differences
+def without_rounding(differences: Floats, scale: float) -> Floats:
+    """Keep 14 digits relative to the scores' size: 0.3 − 0.2 and 0.2 − 0.1 are a tie to the rank test.
+
+    Of scores so large that fewer would be left, whole numbers are kept: to 9e15 their differences are exact.
+    """
+    return differences.round(min(max(14 - math.ceil(math.log10(scale)), 0), 200)) if scale > 0 else differences
 
 
 def _worst(personas: list[str], values: Floats, higher_is_better: bool) -> PersonaValue:

@@ -17,7 +17,8 @@ from lab.report.criteria import criteria
 from lab.report.evidence import Criterion, TaskTypeEvidence
 from lab.report.results import FEW_PERSONAS, MAIN_METRIC, REFERENCE
 from lab.report.router import Routed, route_on_val
-from lab.report.score_table import ScoreTable, read_scores
+from lab.report.score_file import read_scores
+from lab.report.score_table import ScoreTable
 
 Progress = Callable[[int, int], None]  # (done, total)
 
@@ -63,7 +64,7 @@ def compare_file(
     """Read a file of scores and compare its methods on test.
 
     Args:
-        file: CSV, see `score_table`.
+        file: CSV, see `score_file`.
         other: the method that the others are compared with; unified if left out.
         metric: a column; the first metric if left out.
         lower_is_better: of a metric that is not the lab's; of its own it knows.
@@ -180,6 +181,7 @@ def _notes(
     router: Routed | None,
 ) -> list[str]:
     notes = []
+    other, val = versus[0].other, table.runs(metric, "val")
     n = len({persona for runs in test.values() for run in runs.values() for persona in run})
     if n < FEW_PERSONAS:
         notes.append(f"with only {n} personas intervals and p values mean little; take {FEW_PERSONAS} or more")
@@ -190,10 +192,15 @@ def _notes(
     elif METRICS[metric].higher_is_better is None:
         notes.append(f"of {metric} neither more nor less is better: do not read what counts higher as better")
     if left_out := max(one.comparison.left_out for one in versus):
-        notes.append(f"up to {left_out} of {n} personas have a score on one side only, and are in no difference")
+        says = "have a score on one side only, or under no seed of both, and are in no difference"
+        notes.append(f"up to {left_out} of {n} personas {says}")
+    if undefined := table.undefined(metric, "test"):
+        says = f"of a persona's several lines, {undefined} have no {metric} under some method or seed"
+        notes.append(f"{says}, and count for none")
     if router is None:
-        says = "no method but one has" if table.has("val") else "the file has no"
-        notes.append(f"{says} val scores, so nothing may choose among methods: the oracle is a ceiling, not a result")
+        without = "the file has" if not table.has("val") else f"{other} has" if other not in val else "the others have"
+        says = "so nothing may choose among methods: the oracle is a ceiling, not a result"
+        notes.append(f"{without} no val scores, {says}")
     if all(len(runs) < 2 for runs in test.values()):
         notes.append("one seed: how much another training would move these numbers is not known")
     return notes

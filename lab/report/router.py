@@ -10,10 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
-from lab.metrics.paired import Against, Runs, family, side_by_side
-from lab.metrics.statistics import paired_tests
+from lab.metrics.paired import Against, Runs, against, family, side_by_side
 from lab.report.score_table import DialogueScores
 
 NAME = "router"
@@ -106,12 +103,10 @@ def _by_population(
 
     default, *candidates = among
     best, most = default, 0.0
-    for name in candidates:
-        one, other = side_by_side(val[name], val[default])
-        gains = sign * np.array([one[persona] - other[persona] for persona in one if persona in other])
-        _, p, _ = paired_tests(gains)
-        if len(gains) >= FEW_FOR_VAL and gains.mean() > most and p / 2 <= (1 - LEVEL) / len(candidates):
-            best, most = name, float(gains.mean())
+    for one in against({name: val[name] for name in among}, default, ranks=False):
+        found, gain = one.comparison, sign * one.comparison.difference
+        if found.n >= FEW_FOR_VAL and gain > most and found.t_p / 2 <= (1 - LEVEL) / len(candidates):
+            best, most = one.method, gain
     return dict.fromkeys(personas, best)
 
 

@@ -116,7 +116,11 @@ def test_only_turns_that_all_methods_answered_are_compared():
 
 @pytest.mark.parametrize(
     ("n", "dialogues", "why"),
-    [(3, 6, "fewer than 4 personas have val dialogues"), (0, 6, "fewer than 4"), (8, 1, "no persona has two val")],
+    [
+        (3, 6, "fewer than 4 personas have val dialogues that all methods answered"),
+        (0, 6, "fewer than 4"),
+        (8, 1, "no persona has two val"),
+    ],
 )
 def test_where_noise_cannot_be_told_all_stay_and_it_is_said(n, dialogues, why):
     clear = [scores([gain] * n, dialogues, seed=seed) for seed, gain in enumerate((0.0, 0.5))]

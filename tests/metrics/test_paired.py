@@ -58,6 +58,25 @@ def test_against_unified_gives_scipys_p_corrected_for_the_other_methods() -> Non
     assert [one.method for one in found if one.loses] == ["persona"]
 
 
+def test_a_persona_is_compared_in_the_seeds_that_it_has_on_both_sides() -> None:
+    """One seed may be luckier than another: a persona that lacks it on one side would seem to gain or lose."""
+    unified = {0: dict.fromkeys(PERSONAS, 0.8), 1: dict.fromkeys(PERSONAS, 0.4)}
+    hybrid = {0: dict.fromkeys(PERSONAS, 0.8), 1: dict.fromkeys(PERSONAS[::2], 0.4)}
+    (one,) = against({"unified": unified, "hybrid": hybrid}, "unified")
+    assert (one.comparison.n, one.comparison.difference, one.comparison.left_out) == (20, 0, 0)
+    hybrid[0] = dict.fromkeys(PERSONAS[::2], 0.8)
+    (one,) = against({"unified": unified, "hybrid": hybrid}, "unified")
+    assert (one.comparison.n, one.comparison.difference, one.comparison.left_out) == (10, 0, 10)
+
+
+def test_methods_that_share_no_seed_are_compared_over_the_personas_that_have_all_of_theirs() -> None:
+    unified = {0: dict.fromkeys(PERSONAS, 0.7)}
+    hybrid = {1: dict.fromkeys(PERSONAS, 0.8), 2: dict.fromkeys(PERSONAS[1:], 0.6)}
+    (one,) = against({"unified": unified, "hybrid": hybrid}, "unified")
+    assert (one.comparison.n, one.comparison.left_out) == (19, 1)
+    assert one.comparison.difference == pytest.approx(0)
+
+
 def test_every_pair_is_one_family_however_many_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
     together = [(one.method, one.other, one.p_holm, one.wilcoxon_p_holm) for one in every_pair(methods())]

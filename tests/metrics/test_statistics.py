@@ -95,6 +95,16 @@ def test_a_tie_is_no_improvement() -> None:
     assert compare({"a": 0.5, "b": 0.6}, {"a": 0.5, "b": 0.5}).improved == 0.5
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6, 1.7e15])
+def test_rounding_is_no_difference_and_a_small_one_is_whatever_the_unit(unit: float) -> None:
+    own = {f"p{n}": unit * (1 + n / 10) for n in range(5)}
+    nearly = {persona: score * (1 + 2.3e-16) for persona, score in own.items()}
+    assert compare(nearly, own).improved == 0 or unit == 1.7e15, "of such numbers every whole one is known"
+    better = {persona: score * (1 + 3e-13) for persona, score in own.items()}
+    assert compare(better, own).improved == 1
+    assert compare(better, own).difference == pytest.approx(3e-13 * unit * 1.2, rel=0.05)
+
+
 def test_identical_scores_give_no_difference_and_no_evidence() -> None:
     scores = personas([0.1, 0.5, 0.5, 0.9])
     comparison = compare(scores, scores)

@@ -198,6 +198,45 @@ def test_a_router_serves_and_is_judged_on_methods_that_were_trained_with_differe
     assert other.versus.gains
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e-3, 1e6])
+@pytest.mark.parametrize("dialogues", [0, 8])
+def test_the_unit_of_a_score_is_all_one_to_a_router(tmp_path: Path, dialogues: int, unit: float) -> None:
+    file = write(tmp_path / "s.csv", only_some_gain, splits=("val", "test"), dialogues=dialogues)
+    plain = compare_file(file, metric="length").router, compare_file(file).router
+    head, *lines = (line.split(",") for line in file.read_text().splitlines())
+    scaled = [[*line[:5], *(repr(float(score) * unit) for score in line[5:])] for line in lines]
+    file.write_text("\n".join(",".join(line) for line in [head, *scaled]))
+    for metric, one in zip(("length", "embedding_similarity"), plain, strict=True):
+        other = compare_file(file, metric=metric).router
+        assert one is not None
+        assert other is not None
+        assert other.choices == one.choices
+
+
+@pytest.mark.parametrize("dialogues", [0, 8])
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e12])
+def test_nobody_is_routed_by_rounding(tmp_path: Path, dialogues: int, unit: float) -> None:
+    lines = ["method,persona_id,split,dialogue_id,m"]
+    for split in ("val", "test"):
+        for persona in PERSONAS:
+            for method, score in (("unified", 0.3 * unit), ("hybrid", 0.30000000000000004 * unit)):
+                names = [f"d{n}" for n in range(dialogues)] or [""]
+                lines += [f"{method},{persona},{split},{name},{score!r}" for name in names]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    found = compare_file(tmp_path / "s.csv").router
+    assert found is not None
+    assert dict(found.chosen) == {"unified": 40, "hybrid": 0}
+
+
+def test_what_lacks_val_scores_is_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", splits=("val", "test"))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if not re.match("unified,.*,val,", line)))
+    assert any(note.startswith("unified has no val scores") for note in compare_file(file).notes)
+    file.write_text("\n".join(line for line in lines if ",val," not in line))
+    assert any(note.startswith("the file has no val scores") for note in compare_file(file).notes)
+
+
 def test_a_router_that_serves_all_alike_is_judged_as_that_method_is(tmp_path: Path) -> None:
     """On the seeds that it shares with the default, which here ran with one seed more."""
     file = write(tmp_path / "s.csv", hybrid_helps, splits=("val", "test"), seeds=2)

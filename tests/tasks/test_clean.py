@@ -13,7 +13,7 @@ from household import bring_in, counts, done, ids, is_whole, plan, root, start, 
 from planned import job, state, states
 from sqlmodel import select
 
-from lab.db import jobs
+from lab.db import jobs, leftovers
 from lab.db.engine import reading, writing
 from lab.db.reuse import forget
 from lab.db.studies import add_chat
@@ -123,6 +123,16 @@ def test_a_job_that_no_study_names_goes_with_all_that_is_said_of_it(data):
             assert session.exec(select(table)).all() == []
     assert ids() == [below + 1]
     assert not (root() / str(old)).exists()
+
+
+def test_a_machine_too_slow_for_one_transaction_a_second_is_cleaned_all_the_same(data, monkeypatch):
+    monkeypatch.setattr(leftovers, "_LONGEST_SECONDS", -1.0)
+    monkeypatch.setattr(leftovers, "_AT_ONCE", 1)
+    study(data, plan("a", data), plan("b", data), plan("c", data), name="old")
+    for _ in range(3):
+        done()
+    study(data, plan("new", data), name="new")
+    assert went("old")["jobs"] == 3
 
 
 def test_what_was_cleaned_away_is_computed_anew_under_a_number_of_its_own(data):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.report.score_table import ScoreTable, read_scores
+from lab.report.score_file import read_scores
+from lab.report.score_table import ScoreTable
 
 GOOD = """method,persona_id,similarity
 unified,anna,0.8
@@ -28,15 +29,6 @@ def test_a_file_of_methods_personas_and_metrics_is_read(tmp_path: Path) -> None:
     assert (table.methods, table.metrics, table.task_types) == (("unified", "hybrid"), ("similarity",), ())
     assert table.runs("similarity", "test")["hybrid"] == {0: {"anna": 0.9, "bob": 0.6}}
     assert not table.has("val")
-
-
-@pytest.mark.parametrize(("column", "kind"), [("dialogue_id", "dialogue"), ("task_type", "task type")])
-def test_a_persona_is_judged_on_the_same_under_every_method(tmp_path: Path, column: str, kind: str) -> None:
-    """Or one more that is easy would be taken for a gain."""
-    whole = f"method,persona_id,{column},similarity\nunified,anna,d1,0.5\na,anna,d1,0.5\na,anna,d2,0.9\n"
-    with pytest.raises(LabError, match=f":4: {kind} 'd2' of persona 'anna' has test scores here, but none under 'unif"):
-        read(tmp_path, whole)
-    assert read(tmp_path, whole + "unified,anna,d2,0.9\n").methods == ("unified", "a")
 
 
 @pytest.mark.parametrize(
@@ -87,20 +79,31 @@ def test_lines_of_single_dialogues_are_averaged_within_the_persona(tmp_path: Pat
     assert table.dialogues("f1", "test")["hybrid"][0]["anna"]["d3"] == 0.9
 
 
+def test_accents_of_one_character_or_two_are_the_same_name(tmp_path: Path) -> None:
+    one, two = GOOD.replace("anna", "ann\u00e9"), GOOD.replace("anna", "anne\u0301")
+    assert read(tmp_path, one).runs("similarity", "test") == read(tmp_path, two).runs("similarity", "test")
+
+
+def test_of_a_line_for_each_metric_only_those_of_the_metric_asked_for_are_read(tmp_path: Path) -> None:
+    text = "method,persona_id,metric,value\n"
+    for method in ("unified", "hybrid"):
+        text += f"{method},anna,f1,0.5\n{method},anna,note,good\n"
+    assert read(tmp_path, text, "f1").metrics == ("f1",)
+    with pytest.raises(LabError, match="note is 'good', which is no number"):
+        read(tmp_path, text)
+
+
 def test_a_dialogue_of_several_task_types_has_the_mean_of_its_lines(tmp_path: Path) -> None:
     text = "method,persona_id,dialogue_id,task_type,f1\n"
     for method in ("unified", "hybrid"):
         text += f"{method},anna,d1,simple,0.25\n{method},anna,d1,complex,0.75\n"
     assert read(tmp_path, text).dialogues("f1", "test")["hybrid"] == {0: {"anna": {"d1": 0.5}}}
-
-
-def test_a_split_has_single_dialogues_or_means_over_them_and_not_both(tmp_path: Path) -> None:
-    text = "method,persona_id,split,dialogue_id,f1\n"
     for method in ("unified", "hybrid"):
-        text += f"{method},anna,val,d1,0.2\n{method},anna,val,d2,0.4\n{method},anna,test,,0.3\n"
-    assert read(tmp_path, text).runs("f1", "test")["hybrid"] == {0: {"anna": 0.3}}
-    with pytest.raises(LabError, match=":8: it has no dialogue_id, but other val lines have; give every val line one"):
-        read(tmp_path, text + "hybrid,anna,val,,0.3\nunified,anna,val,,0.3\n")
+        text += f"{method},anna,d1,all,0.6\n{method},anna,d2,simple,0.1\n"
+    table = read(tmp_path, text)
+    assert table.dialogues("f1", "test")["hybrid"] == {0: {"anna": {"d1": 0.6, "d2": 0.1}}}, "all is over its types"
+    assert table.runs("f1", "test")["hybrid"] == {0: {"anna": 0.35}}
+    assert table.runs("f1", "test", "simple")["hybrid"] == {0: {"anna": pytest.approx(0.175)}}
 
 
 def test_an_empty_cell_is_undefined_and_one_metric_can_be_read_alone(tmp_path: Path) -> None:
@@ -148,10 +151,11 @@ def test_a_reports_own_scores_have_a_line_for_each_metric(tmp_path: Path) -> Non
         (GOOD.replace("0.9", "1e300"), ":4: similarity is '1e300', which is too large"),
         (GOOD.replace("0.9", "1e-300"), ":4: similarity is '1e-300', which is too small"),
         (GOOD.replace("hybrid,anna", "hybrid,"), ":4: persona_id is empty"),
-        (GOOD.replace("unified,bob", "unified,b\u200bob"), ":3: persona_id 'bob' holds a character that does not show"),
-        (GOOD.replace("hybrid,bob", '"hy\nbrid",bob'), ":6: method 'hy brid' holds a character that does not show"),
-        (GOOD.replace("hybrid,bob", "hyb\0rid,bob"), ":5: method 'hybrid' holds a character that does not show"),
-        (GOOD.replace("similarity", "simi\u202elarity"), ":1: the name of a column 'similarity' holds a character"),
+        (GOOD.replace("unified,bob", "unified,b\u200bob"), ":3: persona_id holds U+200B, which does not show"),
+        (GOOD.replace("hybrid,bob", '"hy\nbrid",bob'), ":6: method holds U+000A, which does not show"),
+        (GOOD.replace("hybrid", "hy\N{NO-BREAK SPACE}brid"), ":4: method holds U+00A0, which does not show"),
+        (GOOD.replace("hybrid,bob", "hyb\0rid,bob"), ":5: method holds U+0000, which does not show"),
+        (GOOD.replace("similarity", "simi\u202elarity"), ":1: the name of a column holds U+202E"),
         (GOOD.replace("anna", "a" * 300), ":2: persona_id has 300 characters; 200 are the most"),
         (GOOD.replace("0.9", "0.9,0.1"), ":4: it has 4 cells, but there are 3 columns"),
         (GOOD.replace("0.6\n", '"0.6\n'), "this is not CSV"),
