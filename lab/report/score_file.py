@@ -2,8 +2,8 @@
 
 Columns `method` and `persona_id`; `split` (val or test; test if left out), `seed`, `task_type` and `dialogue_id` where
 there are such; every other column is a metric. An empty cell of a metric says that it is undefined there. Or, as in a
-report's own scores.csv, columns `metric` and `value` with a line for each, and any others beside. What one run, a method
-under a seed, has a line of, every run has: comparisons are paired (`score_checks`).
+report's own scores.csv, columns `metric` and `value` with a line for each, and any others beside. What one run, a
+method under a seed, has a line of, every run has: comparisons are paired (`score_checks`).
 """
 
 from __future__ import annotations

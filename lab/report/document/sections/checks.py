@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.metrics.paired import Against
 from lab.report.document.blocks import Block, Paragraph, Section, Table, columns
 from lab.report.document.sections.shared import ranked
 from lab.report.document.words import NOTHING, difference, label, number, p_value, share, signed
-from lab.report.evidence import Criterion, Evidence
+from lab.report.evidence import ControlEvidence, Criterion, Evidence
 
 _VERDICTS = {
     "removed": "gain is gone in the control",
@@ -48,9 +50,27 @@ def controls(evidence: Evidence) -> Section:
     """Whether what a method gains is gone where what is personal is taken away."""
     text = (
         "A gain of personalising must vanish when a persona is served with what was made for another one, or when what "
-        "was chosen for it is drawn at random. A method that does not beat its control has gained nothing by being "
+        "was chosen for it is drawn at random. A method that does not beat its control is not shown to gain by being "
         "personal."
     )
+    quiet = [one.method for one in evidence.controls if not one.claims and not one.control]
+    blocks: list[Block] = [Paragraph(text)]
+    if judged := [one for one in evidence.controls if one.claims or one.control]:
+        blocks.append(_weighed(judged))
+    for other in evidence.others:
+        if claimed := [one for one in other.controls if one.claims]:
+            blocks += [Paragraph(f"Gains by {label(other.metric)}, corrected for itself:"), _weighed(claimed)]
+    if quiet:
+        blocks.append(Paragraph(f"These claim no gain, and no control was run for them: {', '.join(quiet)}."))
+    names = [one.name for one in evidence.methods if one.is_control]
+    blocks.append(
+        Paragraph(f"Controls of this study: {', '.join(names)}." if names else "This study has no control.", not names)
+    )
+    return Section("controls", "Controls", tuple(blocks))
+
+
+def _weighed(controls: Sequence[ControlEvidence]) -> Table:
+    titles = ("method", "claims a gain", "control", "method minus control", "control minus unified", "verdict")
     rows = tuple(
         (
             one.method,
@@ -60,21 +80,10 @@ def controls(evidence: Evidence) -> Section:
             _against(one.left),
             _VERDICTS[one.verdict],
         )
-        for one in evidence.controls
-        if one.claims or one.control
+        for one in controls
     )
-    quiet = [one.method for one in evidence.controls if not one.claims and not one.control]
-    titles = ("method", "claims a gain", "control", "method minus control", "control minus unified", "verdict")
-    blocks: list[Block] = [Paragraph(text)]
-    if rows:
-        blocks.append(Table(columns(*titles, words=3), rows))
-    if quiet:
-        blocks.append(Paragraph(f"These claim no gain, and no control was run for them: {', '.join(quiet)}."))
-    names = [one.name for one in evidence.methods if one.is_control]
-    blocks.append(
-        Paragraph(f"Controls of this study: {', '.join(names)}." if names else "This study has no control.", not names)
-    )
-    return Section("controls", "Controls", tuple(blocks))
+    note = "p: paired t-test, Holm-corrected over the methods that have a control, for each column by itself."
+    return Table(columns(*titles, words=3), rows, note)
 
 
 def _against(one: Against | None) -> str:
@@ -137,7 +146,8 @@ def ceiling(evidence: Evidence) -> Section | None:
     )
     text = (
         "Whoever chooses by the scores that are judged finds a gain in pure noise, so none of these is a result; no "
-        "choice of one of these methods for each persona can pass the first. "
+        "choice of one of these methods for each persona can pass the first. The published procedure measures from one "
+        "global mean, so what it claims can be more than there is. "
         f"{share(found.moved)} of {found.n} personas would leave {found.default}."
     )
     titles = ("not a result", label(evidence.metric), f"over {found.default}")
