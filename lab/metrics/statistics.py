@@ -18,6 +18,8 @@ import numpy as np
 from lab.errors import LabError
 from lab.metrics.intervals import Floats, Interval, bootstrap_intervals, wilson_interval
 
+_EXACT = 13  # personas: to here tied ranks are tested exactly, as SciPy does
+
 
 @dataclass(frozen=True, slots=True)
 class PersonaValue:
@@ -199,11 +201,32 @@ def paired_t_test(differences: Floats) -> tuple[float | None, float]:
 
 
 def _signed_rank_p(differences: Floats) -> float:
-    if len(differences) < 2 or not differences.any():
+    n = len(differences)
+    if n < 2 or not differences.any():
         return 1.0
     from scipy import stats
 
+    if n <= _EXACT:
+        ranks = stats.rankdata(np.abs(differences[differences != 0]))
+        if len(ranks) < n or len(set(ranks.tolist())) < n:
+            return _tied_signed_rank_p(differences[differences != 0], ranks)
     return float(stats.wilcoxon(differences).pvalue)
+
+
+def _tied_signed_rank_p(differences: Floats, ranks: Floats) -> float:
+    """The exact p where ranks are tied: SciPy's to the digit, which takes half a second for each of thousands of pairs.
+
+    Without a difference every sign is as likely as the other, so the sum of the ranks above zero has 2ⁿ equal chances.
+    """
+    observed = ranks[differences > 0].sum()
+    sums = _signs(len(ranks)) @ ranks
+    return min(1.0, 2 * float(min((sums <= observed).mean(), (sums >= observed).mean())))
+
+
+@lru_cache(maxsize=_EXACT)
+def _signs(n: int) -> Floats:
+    """Every choice of n signs, 1 for above zero: [2ⁿ, n]."""
+    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

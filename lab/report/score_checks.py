@@ -20,8 +20,7 @@ def check_lines(file: Path, rows: Sequence[ScoreLine], faults: Faults) -> None:
         if len(methods) == 1:
             says = f"'{next(iter(methods))}' is the only method with {split} scores; a comparison needs two"
             faults.add(file, 1, says)
-        for metric in dict.fromkeys(row.metric for row in own):
-            _check_same([row for row in own if row.metric == metric], file, faults)
+        _check_same(own, file, faults)
         for metric in dict.fromkeys(name for row in own for name in row.values):
             _check_dialogues([row for row in own if metric in row.values], metric, file, faults)
 

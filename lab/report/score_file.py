@@ -125,32 +125,31 @@ class _Lines:
         if self._faults:
             return
         first: dict[tuple[object, ...], int] = {}
-        others: dict[str, None] = {}  # metrics that nobody asked for
+        named: dict[str, None] = {}  # the metrics that lines are of
         for line, cells in self._cells:
             if len(cells) != len(self._columns):
                 self._fault(line, f"it has {len(cells)} cells, but there are {len(self._columns)} columns")
                 continue
             told = dict(zip(self._columns, cells, strict=True))
-            if self._long and self._wanted not in (None, told["metric"]):
-                others[told["metric"]] = None
-                continue
             row = self._row(line, told)
             if row is None:
                 continue
-            of = (row.run, row.split, row.item, row.metric)
+            of = (row.run, row.split, row.item, told["metric"] if self._long else "")
             if of in first:
                 whose = f"persona '{row.persona_id}' under '{row.method}'"
                 self._fault(line, f"{whose} is there already, in line {first[of]}; keep one of them")
             first.setdefault(of, line)
             # The metrics of a file that has a line for each stand in its lines.
             self.metrics += tuple(name for name in row.values if name not in self.metrics)
+            if self._long:
+                named[told["metric"]] = None
             yield row
         if self._faults:
             return
-        if not first and not others:
+        if not first:
             self._fault(1, "there are no scores below the names of the columns")
         elif not self.metrics:
-            self._fault(1, f"there is no metric '{self._wanted or ''}'; it has {', '.join(others) or 'none'}")
+            self._fault(1, f"there is no metric '{self._wanted or ''}'; it has {', '.join(named)}")
 
     def _row(self, line: int, cells: Mapping[str, str]) -> ScoreLine | None:
         before = self._count
@@ -165,7 +164,7 @@ class _Lines:
         seed = cells.get("seed") or "0"
         if not seed.isascii() or not seed.isdigit() or len(seed) > 18:
             self._fault(line, f"seed is '{seed}'; write a whole number")
-        told = {cells["metric"]: cells["value"]} if self._long else {name: cells[name] for name in self.metrics}
+        told = self._told(cells)
         values = {name: self._number(line, name, cell) for name, cell in told.items() if cell}
         if self._count > before:
             return None
@@ -178,9 +177,14 @@ class _Lines:
             int(seed),
             "" if kind == "all" else kind,
             cells.get("dialogue_id", ""),
-            cells["metric"] if self._long else "",
             values,
         )
+
+    def _told(self, cells: Mapping[str, str]) -> dict[str, str]:
+        """Metric → what the line says of it; of metrics that nobody asked for nothing, whatever they hold."""
+        if not self._long:
+            return {name: cells[name] for name in self.metrics}
+        return {cells["metric"]: cells["value"]} if self._wanted in (None, cells["metric"]) else {}
 
     def _check_name(self, line: int, column: str, name: str) -> None:
         """Names that are not alike have to print unlike each other."""

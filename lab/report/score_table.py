@@ -30,7 +30,6 @@ class ScoreLine:
     seed: int
     task_type: str  # "": all, or not said
     dialogue_id: str  # "": over all of the persona's dialogues
-    metric: str  # that it is of; "": all of them
     values: Mapping[str, float]  # metric → value, where it is defined
 
     @property
@@ -95,39 +94,36 @@ class ScoreTable:
     def undefined(self, metric: str, split: str) -> int:
         """How many dialogues (or task types of a persona) count for no method, because one has no value there."""
         rows = self._lines(metric, split)
-        return len({row.item for row in rows if metric in row.values} - {row.item for row in _defined(rows, metric)})
+        return len({row.item for row in rows} - {row.item for row in _defined(rows)})
 
     def _scores(
         self, metric: str, split: str, task_type: str = ""
     ) -> dict[str, dict[int, dict[str, dict[str, list[float]]]]]:
         """Method → seed → persona → dialogue → its values."""
         found: dict[str, dict[int, dict[str, dict[str, list[float]]]]] = {}
-        for row in _defined(self._lines(metric, split, task_type), metric):
+        for row in _defined(self._lines(metric, split, task_type)):
             personas = found.setdefault(row.method, {}).setdefault(row.seed, {})
             personas.setdefault(row.persona_id, {}).setdefault(row.dialogue_id, []).append(row.values[metric])
         return found
 
     def _lines(self, metric: str, split: str, task_type: str = "") -> list[ScoreLine]:
-        """The lines of a metric, of one task type or over all.
+        """The lines that have a value of this metric, of one task type or over all.
 
         Over all are the lines without a task type; where a dialogue (or persona) has none of these, all of its lines.
         """
-        rows = [row for row in self.rows if row.split == split and row.metric in ("", metric)]
+        rows = [row for row in self.rows if row.split == split and metric in row.values]
         if task_type:
             return [row for row in rows if row.task_type == task_type]
         over_all = {row.item[:2] for row in rows if not row.task_type}
         return [row for row in rows if not row.task_type or row.item[:2] not in over_all]
 
 
-def _defined(rows: Sequence[ScoreLine], metric: str) -> list[ScoreLine]:
-    """The lines that have a value.
+def _defined(rows: Sequence[ScoreLine]) -> list[ScoreLine]:
+    """The lines that count.
 
-    Where a persona has several, only those that have one in all runs: a mean that leaves out what is hard is no gain.
+    Where a persona has several, only those that all runs have: a mean that leaves out what is hard is no gain.
     """
-    runs = {row.run for row in rows if metric in row.values}
-    valued = Counter(row.item for row in rows if metric in row.values)
-    items = {row.item: None for row in rows}
-    several = {persona for persona, n in Counter(item[0] for item in items).items() if n > 1}
-    return [
-        row for row in rows if metric in row.values and (row.persona_id not in several or valued[row.item] == len(runs))
-    ]
+    runs = {row.run for row in rows}
+    valued = Counter(row.item for row in rows)
+    several = {persona for persona, n in Counter(item[0] for item in valued).items() if n > 1}
+    return [row for row in rows if row.persona_id not in several or valued[row.item] == len(runs)]

@@ -95,6 +95,18 @@ def test_a_tie_is_no_improvement() -> None:
     assert compare({"a": 0.5, "b": 0.6}, {"a": 0.5, "b": 0.5}).improved == 0.5
 
 
+@pytest.mark.parametrize("n", [2, 3, 7, 12, 13, 14])
+def test_tied_ranks_have_scipys_exact_p(n: int) -> None:
+    """Scores of few turns are often equal: shares of two or three, and no difference at all."""
+    rng = np.random.default_rng(n)
+    for spread in (1, 2, 3) if n > 3 else (1, 2, 3, 4, 5, 6):
+        differences = rng.integers(-spread, spread + 1, n) / 4
+        own = {f"p{i:02d}": 0.5 for i in range(n)}
+        other = {f"p{i:02d}": 0.5 + float(one) for i, one in enumerate(differences)}
+        expected = stats.wilcoxon(differences).pvalue if differences.any() else 1.0
+        assert compare(other, own).wilcoxon_p == pytest.approx(expected, abs=1e-14)
+
+
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6, 1.7e15])
 def test_rounding_is_no_difference_and_a_small_one_is_whatever_the_unit(unit: float) -> None:
     own = {f"p{n}": unit * (1 + n / 10) for n in range(5)}

@@ -68,20 +68,23 @@ def test_a_method_that_ran_with_fewer_seeds_is_no_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["dialogue_id", "task_type"])
-def test_each_metric_is_paired_by_itself_where_lines_are_of_one(tmp_path: Path, column: str) -> None:
-    """A line of another metric does not stand for one that lacks."""
+def test_where_lines_are_of_one_metric_those_that_lack_are_undefined(tmp_path: Path, column: str) -> None:
+    """As in a report's own scores.csv. What one method lacks counts for none, and another metric does not stand in."""
     lines = [f"method,persona_id,{column},metric,value"]
     for method, persona in product(METHODS, PERSONAS):
-        lines += [f"{method},{persona},{name},{metric},0.5" for name in ("easy", "hard") for metric in ("m", "k")]
+        for name, value in (("easy", 0.8), ("hard", 0.2)):
+            lines += [f"{method},{persona},{name},{metric},{value}" for metric in ("m", "k")]
         lines.append(f"{method},{persona},,other,0.1")
     file = tmp_path / "s.csv"
-    file.write_text("\n".join(lines))
-    assert read_scores(file, "m").metrics == ("m",)
-    assert read_scores(file).metrics == ("m", "k", "other")
-    file.write_text("\n".join(line for line in lines if line != "hybrid,bob,hard,m,0.5"))
-    with pytest.raises(LabError, match="'hard' of persona 'bob' has test scores here, but none under 'hybrid'"):
-        read_scores(file)
-    assert read_scores(file, "k").metrics == ("k",)
+    file.write_text(
+        "\n".join(line for line in lines if not line.startswith(("hybrid,anna,hard,m", "hybrid,bob,hard,m")))
+    )
+    found = compare_file(file, metric="m")
+    assert [one.comparison.difference for one in found.versus] == [0]
+    assert any("2 have no m under some method or seed" in note for note in found.notes)
+    assert [one.summary.mean for one in found.methods] == [0.8, 0.8]
+    assert [one.summary.mean for one in compare_file(file, metric="k").methods] == [0.5, 0.5]
+    assert [one.summary.mean for one in compare_file(file, metric="other").methods] == [0.1, 0.1]
 
 
 def test_a_dialogue_that_is_undefined_for_one_method_counts_for_none(tmp_path: Path) -> None:
