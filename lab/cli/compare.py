@@ -47,12 +47,7 @@ def compare(
     for kind in found.task_types:
         console.print(f"{kind.task_type}, {kind.n_personas} personas; p corrected for all methods and task types")
         console.print(_short(kind.versus))
-    for line in (
-        *_pairs(found),
-        *_criteria(found),
-        *_choice(found),
-        *(f"note: {note}" for note in found.notes),
-    ):
+    for line in (*_pairs(found), *_criteria(found), *_choice(found), *(f"note: {note}" for note in found.notes)):
         console.print(line, markup=False)
 
 

@@ -289,20 +289,19 @@ def _paired(personas: Sequence[str], scores: Sequence[Scores]) -> _Paired:
     """Candidates' scores minus the default's; personas with a turn that all methods answered only."""
     found: list[str] = []
     places: dict[tuple[str, str], int] = {}  # (persona, dialogue)
-    rows: list[tuple[int, int, list[float], float]] = []  # persona, dialogue, gains, size of the scores
+    owner: list[int] = []
+    dialogue: list[int] = []
+    answered: list[list[float]] = []  # by all methods, the default first
     for persona in personas:
         shared = set.intersection(*(set(one.get(persona, ())) for one in scores))
         found += [persona] if shared else []
         for turn in sorted(shared):
-            place = places.setdefault((persona, turn[0]), len(places))
-            default, *others = (one[persona][turn] for one in scores)
-            size = max(abs(default), *map(abs, others))
-            rows.append((len(found) - 1, place, [other - default for other in others], size))
-    gains = np.array([row[2] for row in rows]).reshape(len(rows), len(scores) - 1)
-    if rows:
-        gains = without_rounding(gains, max(row[3] for row in rows))
-    owner, dialogue = (np.array([row[i] for row in rows], dtype=np.intp) for i in (0, 1))
-    return _Paired(tuple(found), gains.T, owner, dialogue)
+            owner.append(len(found) - 1)
+            dialogue.append(places.setdefault((persona, turn[0]), len(places)))
+            answered.append([one[persona][turn] for one in scores])
+    told = np.array(answered).reshape(len(answered), len(scores)).T  # [c + 1, t]
+    gains = without_rounding(told[1:] - told[0], float(np.abs(told).max(initial=0.0)))
+    return _Paired(tuple(found), gains, np.array(owner, dtype=np.intp), np.array(dialogue, dtype=np.intp))
 
 
 def _choices(

@@ -115,12 +115,13 @@ def every_pair(
     200 methods are 19,900 pairs and some minutes, so `progress` is told how many are done, of how many.
     """
     pairs = [(later, earlier) for earlier, later in combinations(methods, 2)]
-    found = []
+    found: list[Against] = []
     for first in range(0, len(pairs), _AT_ONCE):
         progress(first, len(pairs))
         some = pairs[first : first + _AT_ONCE]
-        found.append(family(some, methods, higher_is_better=higher_is_better, seed=seed))
-    return tuple(one for some in as_one_family(found) for one in some)
+        found += _uncorrected(some, methods, higher_is_better=higher_is_better, seed=seed)
+    (corrected,) = as_one_family([found])
+    return corrected
 
 
 def family(
@@ -136,18 +137,26 @@ def family(
     A persona's scores are averaged over seeds, the same on both sides (see `side_by_side`). Without `ranks` there is
     neither signed-rank test nor detectable effect, which is much faster (see `compare_many`).
     """
+    found = _uncorrected(pairs, methods, higher_is_better=higher_is_better, seed=seed, ranks=ranks)
+    (corrected,) = as_one_family([found])
+    return corrected
+
+
+def _uncorrected(
+    pairs: Sequence[tuple[str, str]],
+    methods: Mapping[str, Runs],
+    *,
+    higher_is_better: bool,
+    seed: int,
+    ranks: bool = True,
+) -> list[Against]:
     sides = {(one, two): side_by_side(methods[one], methods[two]) for one, two in dict.fromkeys(pairs)}
     shared = [pair for pair, (one, other) in sides.items() if one.keys() & other.keys()]
     found = compare_many([sides[pair] for pair in shared], higher_is_better=higher_is_better, seed=seed, ranks=ranks)
-    (corrected,) = as_one_family(
-        [
-            [
-                Against(*pair, one, one.t_p, one.wilcoxon_p, _differences(*pair, methods), higher_is_better)
-                for pair, one in zip(shared, found, strict=True)
-            ]
-        ]
-    )
-    return corrected
+    return [
+        Against(*pair, one, one.t_p, one.wilcoxon_p, _differences(*pair, methods), higher_is_better)
+        for pair, one in zip(shared, found, strict=True)
+    ]
 
 
 def as_one_family(families: Sequence[Sequence[Against]]) -> list[tuple[Against, ...]]:

@@ -130,7 +130,7 @@ def comparisons(
         task_types=_task_types(table, metric, other, higher),
         router=router,
         ceiling=ceiling(scores, other, higher_is_better=higher) if everybody else None,
-        notes=tuple(_notes(table, metric, higher, test, versus, router)),
+        notes=tuple(_notes(table, metric, higher, test, val, versus, router)),
     )
 
 
@@ -177,11 +177,11 @@ def _notes(
     metric: str,
     higher: bool,
     test: Mapping[str, Runs],
+    val: Mapping[str, Runs],
     versus: Sequence[Against],
     router: Routed | None,
 ) -> list[str]:
     notes = []
-    other, val = versus[0].other, table.runs(metric, "val")
     n = len({persona for runs in test.values() for run in runs.values() for persona in run})
     if n < FEW_PERSONAS:
         notes.append(f"with only {n} personas intervals and p values mean little; take {FEW_PERSONAS} or more")
@@ -198,7 +198,8 @@ def _notes(
         says = f"of a persona's several lines, {undefined} have no {metric} under some method or seed"
         notes.append(f"{says}, and count for none")
     if router is None:
-        without = "the file has" if not table.has("val") else f"{other} has" if other not in val else "the others have"
+        other = versus[0].other
+        without = "the file has" if not val else f"{other} has" if other not in val else "the others have"
         says = "so nothing may choose among methods: the oracle is a ceiling, not a result"
         notes.append(f"{without} no val scores, {says}")
     if all(len(runs) < 2 for runs in test.values()):

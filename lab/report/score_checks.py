@@ -37,12 +37,13 @@ def _check_same(rows: Sequence[ScoreLine], file: Path, faults: Faults) -> None:
         for run in runs:
             if run in have:
                 continue
-            whole = (run, item[0]) not in personas  # the persona has no line there at all: that is said once
-            if whole and (run, item[0]) in told:
+            # Where the persona has no line there at all, that is said once.
+            lacks = item if (run, item[0]) in personas else (item[0], "", "")
+            if (run, lacks) in told:
                 continue
-            told.add((run, item[0]))
+            told.add((run, lacks))
             under = f"'{run[0]}'" + (f" with seed {run[1]}" if any(run[0] == method for method, _ in have) else "")
-            kind, what = _named(*(item if not whole else (item[0], "", "")))
+            kind, what = _named(*lacks)
             says = f"{what} has {rows[0].split} scores here, but none under {under}"
             faults.add(file, min(have.values()), f"{says}; add them, or leave the {kind} out")
 

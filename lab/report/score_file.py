@@ -130,11 +130,11 @@ class _Lines:
             if len(cells) != len(self._columns):
                 self._fault(line, f"it has {len(cells)} cells, but there are {len(self._columns)} columns")
                 continue
-            told = dict(zip(self._columns, cells, strict=True))
-            row = self._row(line, told)
+            by_name = dict(zip(self._columns, cells, strict=True))
+            row = self._row(line, by_name)
             if row is None:
                 continue
-            of = (row.run, row.split, row.item, told["metric"] if self._long else "")
+            of = (row.run, row.split, row.item, by_name["metric"] if self._long else "")
             if of in first:
                 whose = f"persona '{row.persona_id}' under '{row.method}'"
                 self._fault(line, f"{whose} is there already, in line {first[of]}; keep one of them")
@@ -142,7 +142,7 @@ class _Lines:
             # The metrics of a file that has a line for each stand in its lines.
             self.metrics += tuple(name for name in row.values if name not in self.metrics)
             if self._long:
-                named[told["metric"]] = None
+                named[by_name["metric"]] = None
             yield row
         if self._faults:
             return
@@ -164,8 +164,7 @@ class _Lines:
         seed = cells.get("seed") or "0"
         if not seed.isascii() or not seed.isdigit() or len(seed) > 18:
             self._fault(line, f"seed is '{seed}'; write a whole number")
-        told = self._told(cells)
-        values = {name: self._number(line, name, cell) for name, cell in told.items() if cell}
+        values = {name: self._number(line, name, cell) for name, cell in self._told(cells).items() if cell}
         if self._count > before:
             return None
         kind = cells.get("task_type", "")

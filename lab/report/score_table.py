@@ -61,15 +61,11 @@ class ScoreTable:
         """By name."""
         return tuple(sorted({row.task_type for row in self.rows if row.task_type}))
 
-    def has(self, split: str) -> bool:
-        """Whether there are scores of this split."""
-        return any(row.split == split for row in self.rows)
-
     def runs(self, metric: str, split: str, task_type: str = "") -> dict[str, Runs]:
         """Method → seed → persona → score, the mean of its dialogues; of one task type, or over all."""
         return {
             method: {
-                seed: {persona: fmean(map(fmean, dialogues.values())) for persona, dialogues in personas.items()}
+                seed: {persona: fmean(dialogues.values()) for persona, dialogues in personas.items()}
                 for seed, personas in seeds.items()
             }
             for method, seeds in self._scores(metric, split, task_type).items()
@@ -80,31 +76,23 @@ class ScoreTable:
         scores = self._scores(metric, split)
         if any("" in dialogues for seeds in scores.values() for one in seeds.values() for dialogues in one.values()):
             return {}
-        return {
-            method: {
-                seed: {
-                    persona: {name: fmean(values) for name, values in dialogues.items()}
-                    for persona, dialogues in personas.items()
-                }
-                for seed, personas in seeds.items()
-            }
-            for method, seeds in scores.items()
-        }
+        return scores
 
     def undefined(self, metric: str, split: str) -> int:
         """How many dialogues (or task types of a persona) count for no method, because one has no value there."""
         rows = self._lines(metric, split)
         return len({row.item for row in rows} - {row.item for row in _defined(rows)})
 
-    def _scores(
-        self, metric: str, split: str, task_type: str = ""
-    ) -> dict[str, dict[int, dict[str, dict[str, list[float]]]]]:
-        """Method → seed → persona → dialogue → its values."""
-        found: dict[str, dict[int, dict[str, dict[str, list[float]]]]] = {}
+    def _scores(self, metric: str, split: str, task_type: str = "") -> dict[str, DialogueScores]:
+        """Method → its scores by dialogue ("": over all), the means of their lines."""
+        lines: dict[tuple[str, int, str, str], list[float]] = {}
         for row in _defined(self._lines(metric, split, task_type)):
-            personas = found.setdefault(row.method, {}).setdefault(row.seed, {})
-            personas.setdefault(row.persona_id, {}).setdefault(row.dialogue_id, []).append(row.values[metric])
-        return found
+            lines.setdefault((*row.run, row.persona_id, row.dialogue_id), []).append(row.values[metric])
+        found: dict[str, dict[int, dict[str, dict[str, float]]]] = {}
+        for (method, seed, persona, dialogue), values in lines.items():
+            personas = found.setdefault(method, {}).setdefault(seed, {})
+            personas.setdefault(persona, {})[dialogue] = fmean(values)
+        return dict(found)
 
     def _lines(self, metric: str, split: str, task_type: str = "") -> list[ScoreLine]:
         """The lines that have a value of this metric, of one task type or over all.

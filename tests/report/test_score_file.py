@@ -28,7 +28,7 @@ def test_a_file_of_methods_personas_and_metrics_is_read(tmp_path: Path) -> None:
     table = read(tmp_path, GOOD)
     assert (table.methods, table.metrics, table.task_types) == (("unified", "hybrid"), ("similarity",), ())
     assert table.runs("similarity", "test")["hybrid"] == {0: {"anna": 0.9, "bob": 0.6}}
-    assert not table.has("val")
+    assert table.runs("similarity", "val") == {}
 
 
 @pytest.mark.parametrize(
