@@ -6,7 +6,15 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>", "<bos>", "<eos>", "<|eot|>", "<|header|>"]
@@ -71,3 +79,14 @@ def save_base(folder: Path) -> None:
     tokenizer = tokenizer_of(train_tokenizer())
     tokenizer.save_pretrained(folder)
     random_model(len(tokenizer)).save_pretrained(folder)
+
+
+def save_embedder(folder: Path, tokenizer: FastTokenizer) -> str:
+    """Write a random sentence embedding model; gives its folder."""
+    from sentence_transformers import SentenceTransformer  # seconds to import
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    SentenceTransformer(str(folder / "bert"), device="cpu").save(str(folder / "model"))  # adds mean pooling
+    return str(folder / "model")

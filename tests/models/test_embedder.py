@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
-from transformers import BertConfig, BertModel
+from tiny_model import save_embedder
 
 from lab.errors import LabError
 from lab.models import hub, offline
@@ -18,11 +17,7 @@ CACHE = Path(os.environ.get("LAB_CACHE", offline.DEFAULT_CACHE))
 @pytest.fixture
 def folder(tokenizer, tmp_path: Path) -> Path:
     """A tiny random sentence-transformers model."""
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "bert")
-    tokenizer.save_pretrained(tmp_path / "bert")
-    SentenceTransformer(str(tmp_path / "bert"), device="cpu").save(str(tmp_path / "model"))  # adds mean pooling
-    return tmp_path / "model"
+    return Path(save_embedder(tmp_path, tokenizer))
 
 
 def test_rows_are_float32_unit_vectors_in_the_order_of_the_texts(folder):

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from kinds import KINDS, kinds
+from kinds import SMALL as PLAIN
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
-from training_data import examples, train, trained_adapter
+from training_data import groups_of, train, trained_adapter
 from transformers import PreTrainedModel
 
 from lab.errors import LabError
@@ -30,7 +32,6 @@ from lab.models.users import Projector, UserConfig, UserTokens, VectorConfig, lo
 from lab.models.waves import Item, Waves
 
 MakeModel = Callable[..., PreTrainedModel]
-PLAIN = LoraConfig(rank=3, alpha=6.0, dropout=0.0)
 Dense = Mapping[str, Tensor]
 """Site → ΔW [out, in]."""
 
@@ -83,10 +84,6 @@ def check(
         torch.testing.assert_close(losses[row], nll.detach(), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(grad[row], expected[0], atol=2e-5, rtol=1e-3)
         assert expected.abs().max() > 1e-4
-
-
-def groups_of(*sizes: int, **settings: object) -> list[GroupData]:
-    return [GroupData(f"persona-{n}", examples(n, size), **settings) for n, size in enumerate(sizes)]  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- what holds a group
@@ -302,41 +299,7 @@ def test_what_users_learned_is_kept(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- in a run
 
 
-def kinds(model: PreTrainedModel) -> dict[str, tuple[LearnedConfig, list[GroupData]]]:
-    """A configuration of each kind, and groups for it."""
-    experts = [trained_adapter(model, seed) for seed in range(3)]
-    random = np.random.default_rng(0)
-
-    def full(example: Example, place: int) -> Example:
-        labels = np.zeros((int(example.first_of_turn.sum()), 1), dtype=np.float32)
-        return replace(example, user=place % 3, features=random.normal(size=4).astype(np.float32), labels=labels)
-
-    groups = [
-        replace(
-            group,
-            train=[full(example, place) for place, example in enumerate(group.train)],
-            val=[full(example, place) for place, example in enumerate(examples(50 + n, 2))],
-            experts=experts,
-        )
-        for n, group in enumerate(groups_of(5, 7, 3))
-    ]
-    projector = Projector(
-        torch.randn(2, model.config.hidden_size, 5, generator=torch.Generator().manual_seed(0)),
-        torch.zeros(2, model.config.hidden_size),
-    )
-    held = [replace(group, under=experts[0], leash=Leash(pull=0.1, distil=0.1)) for group in groups]
-    return {
-        "held": (PLAIN, held),
-        "begun": (PLAIN, [replace(group, start=trained_adapter(model, 8, PLAIN)) for group in groups]),
-        "heads": (HeadsConfig(PLAIN, (HeadConfig("class", 2, 0.1),)), groups),
-        "blend": (BlendConfig(), groups),
-        "gate": (GateConfig(4), groups),
-        "users": (UserConfig(PLAIN, users=3, tokens=2, width=5), groups),
-        "vector": (VectorConfig(projector, torch.zeros(5)), groups),
-    }
-
-
-@pytest.mark.parametrize("kind", ["held", "begun", "heads", "blend", "gate", "users", "vector"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_stopped_and_resumed_equals_never_stopped(make_model: MakeModel, tmp_path: Path, kind: str) -> None:
     learned, groups = kinds(make_model())[kind]
     config = TrainConfig(epochs=2, batch_size=2, learning_rate=1e-2, in_flight=2, checkpoint_steps=1)

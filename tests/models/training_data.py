@@ -43,6 +43,11 @@ def make_groups(count: int, *, val: int = 0, under: Adapter | None = None) -> li
     ]
 
 
+def groups_of(*sizes: int, **settings: object) -> list[GroupData]:
+    """Groups of so many examples each, all with these settings."""
+    return [GroupData(f"persona-{n}", examples(n, size), **settings) for n, size in enumerate(sizes)]  # type: ignore[arg-type]
+
+
 def train(
     model: PreTrainedModel,
     groups: Sequence[GroupData],
