@@ -15,6 +15,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +26,7 @@ from lab.bench.command import carry_out
 from lab.bench.host import host
 from lab.bench.report import show_head
 from lab.bench.terminal import Terminal
+from lab.bench.tui_lab import METHODS, N_PERSONAS
 from lab.errors import LabError
 from lab.tui.tabs import TABS
 
@@ -43,13 +45,22 @@ _PAUSE = 0.15  # between keys: a fast typist
 _DOWN, _UP, _PAGE_DOWN, _PAGE_UP, _ESCAPE = b"\x1b[B", b"\x1b[A", b"\x1b[6~", b"\x1b[5~", b"\x1b"
 
 
-def bench_tui(starts: int, seconds: float, presses: int) -> dict[str, Any]:
-    """Measure it all; the result is JSON values.
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured, over how large a lab."""
 
-    Args:
-        starts: how often the program is started.
-        seconds: how long bytes are counted, idle and streaming.
-        presses: how often each kind of key is typed.
+    starts: int  # how often the program is started
+    seconds: float  # how long bytes are counted, idle and streaming
+    presses: int  # how often each kind of key is typed
+    jobs: int = 10_000
+    points: int = 1_000_000  # of curves
+
+
+_QUICK = Extent(starts=1, seconds=2.0, presses=3, jobs=500, points=50_000)
+
+
+def bench_tui(extent: Extent) -> dict[str, Any]:
+    """Measure it all; the result is JSON values.
 
     Raises:
         LabError: something that should be on the screen never was.
@@ -59,14 +70,15 @@ def bench_tui(starts: int, seconds: float, presses: int) -> dict[str, Any]:
         others = {"COLUMNS", "LINES"} | {name for name in os.environ if name.startswith("LAB_")}
         environment = {name: value for name, value in os.environ.items() if name not in others}
         environment |= {"LAB_ARTIFACTS": f"{folder}/artifacts", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        with _large_lab(environment) as worker:
-            paints = [_start(environment) for _ in range(starts)]
-            measured = _use(environment, worker, seconds, presses)
+        with _large_lab(environment, extent) as worker:
+            paints = [_start(environment) for _ in range(extent.starts)]
+            measured = _use(environment, worker, extent.seconds, extent.presses)
     versions = {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
     return {
         "bench": "tui",
         "machine": host() | {"versions": versions},
         "targets": _TARGETS,
+        "lab": {"jobs": extent.jobs, "points": extent.points},
         "first_paint_seconds": _spread([paint for paint, _ in paints]),
         "first_rows_seconds": _spread([rows for _, rows in paints]),
         **measured,
@@ -74,9 +86,9 @@ def bench_tui(starts: int, seconds: float, presses: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _large_lab(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _large_lab(environment: Mapping[str, str], extent: Extent) -> Iterator[subprocess.Popen[str]]:
     """The process that wrote the lab and is its worker."""
-    command = [sys.executable, "-m", "lab.bench.tui_lab"]
+    command = [sys.executable, "-m", "lab.bench.tui_lab", str(extent.jobs), str(extent.points)]
     worker = subprocess.Popen(command, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert worker.stdout is not None
@@ -260,8 +272,9 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print what was measured beside the budgets."""
-    size, targets = f"{SIZE[0]}×{SIZE[1]}", result["targets"]
-    what = f"{size}, 10,000 jobs, 200 personas, 15 methods, 1,000,000 points, {result['machine']['cpu']}"
+    size, targets, lab = f"{SIZE[0]}×{SIZE[1]}", result["targets"], result["lab"]
+    many = f"{lab['jobs']:,} jobs, {N_PERSONAS} personas, {len(METHODS)} methods, {lab['points']:,} points"
+    what = f"{size}, {many}, {result['machine']['cpu']}"
     show_head(result, what, console)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "p50", "p95", "worst", "budget"):
@@ -291,11 +304,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--presses", type=int, default=40)
-    parser.add_argument("--quick", action="store_true", help="fewer of all: see that it works")
+    parser.add_argument("--quick", action="store_true", help="a small lab and fewer of all: see that it works")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    sizes = (1, 2.0, 3) if given.quick else (given.starts, given.seconds, given.presses)
-    return carry_out(lambda: bench_tui(*sizes), show, json=given.json)
+    extent = _QUICK if given.quick else Extent(given.starts, given.seconds, given.presses)
+    return carry_out(lambda: bench_tui(extent), show, json=given.json)
 
 
 if __name__ == "__main__":

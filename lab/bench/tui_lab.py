@@ -1,8 +1,8 @@
-"""The lab that `lab bench tui` opens: 10,000 jobs, 200 personas, 15 methods, a million points of curves.
+"""The lab that `lab bench tui` opens: thousands of jobs, 200 personas, 15 methods, many points of curves.
 
-Run as a program it writes that lab into the database that the settings name, then works in it on request: it is the
-one worker there is, with one job at hand. The data and the plans are real; nothing is trained, and the rows of the
-finished jobs are like those that long studies leave behind.
+Run as a program (with the numbers of jobs and points) it writes that lab into the database that the settings name,
+then works in it on request: it is the one worker there is, with one job at hand. The data and the plans are real;
+nothing is trained, and the rows of the finished jobs are like those that long studies leave behind.
 """
 
 from __future__ import annotations
@@ -33,26 +33,24 @@ from lab.metrics.aggregate import METRICS
 from lab.tasks.identity import this_worker
 from lab.tasks.submit import import_data
 
-N_JOBS = 10_000
 N_PERSONAS, N_DIALOGUES = 200, 12
 METHODS = (
     "base", "prompt-description", "unified", "persona", "hybrid", "cluster-kmeans", "cluster+delta", "merge-sparse",
     "merge-weighted", "merge-ties", "retrieval-k3", "soft-prompt-persona", "multitask", "user-embedding",
     "swapped-persona",
 )  # fmt: skip
-POINTS = 1_000_000
 _STEPS = 400  # that the running job has done
 _AT_ONCE = 250  # jobs
 _USAGE = {"gpus": [{"device": "cuda:0", "name": "GPU", "memory": 18637.0, "total": 81920.0, "load": 71.0}]}
 _SECONDS_A_STEP = 0.5
 
 
-def build() -> Lease:
-    """Write it all; the lease of the one job that runs."""
+def build(n_jobs: int, n_points: int) -> Lease:
+    """Write it all, of so many jobs at least; the lease of the one job that runs."""
     migrate()
     dataset = _import()
     n_studies = 0
-    while _n_jobs() < N_JOBS:
+    while _n_jobs() < n_jobs:
         _add_study(dataset, n_studies)
         n_studies += 1
     worker = this_worker(["cuda:0"])
@@ -61,7 +59,7 @@ def build() -> Lease:
     with writing() as session:
         running = _finish_all_but_one(session)
         _write_scores(session, running)
-        _write_curves(session, running)
+        _write_curves(session, running, n_points)
         session.add_all(JobLog(job=running, attempt=1, text=f"step {step}") for step in range(2000))
     taken = jobs.claim("work", worker.id, "cuda:0")
     assert taken is not None, "one job was left READY"
@@ -139,10 +137,10 @@ def _write_scores(session: Session, running: int) -> None:
     session.execute(insert(Score), rows)
 
 
-def _write_curves(session: Session, running: int) -> None:
-    """A million points: a curve of each of many jobs, and the first steps of the one that runs."""
+def _write_curves(session: Session, running: int, n_points: int) -> None:
+    """So many points: a curve of each of many jobs, and the first steps of the one that runs."""
     ids = session.exec(select(Job.id).where(Job.kind == "train", col(Job.id) != running).order_by(col(Job.id))).all()
-    steps = math.ceil(POINTS / len(ids))
+    steps = math.ceil(n_points / len(ids))
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
         session.execute(insert(RunMetric), [_point(job or 0, step) for job in some for step in range(steps)])
@@ -188,7 +186,8 @@ def _train(lease: Lease, step: int) -> None:
 def main() -> None:
     """Build, say so, work."""
     began = time.monotonic()
-    lease = build()
+    n_jobs, n_points = map(int, sys.argv[1:])
+    lease = build(n_jobs, n_points)
     print(f"{lease.job} {time.monotonic() - began:.1f}", flush=True)
     work(lease)
 
