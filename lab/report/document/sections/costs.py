@@ -74,8 +74,7 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
         "lengthens them. Making it: training, learning a start, writing text, merging; of what was interrupted, what "
         "was kept. What a method stands on is not "
         "counted again in its row; the figure counts it. Disk: bytes of the method's own artifacts here. Seconds per "
-        "answer "
-        "are of mixed batches."
+        "answer are of mixed batches."
     )
     blocks: list[Block] = [Table(titles, rows, note)]
     priced = prices(evidence)
@@ -87,8 +86,7 @@ def costs(evidence: Evidence, gathered: Gathered, album: Album) -> Section | Non
                 cost_figure(priced, label(evidence.metric), lower_is_better=lower_is_better(evidence)),
                 f"{label(evidence.metric)} over the time to make it, parameters and time for an answer",
                 "Every method a dot, with the cost of all it stands on. The line joins those that no cheaper one beats "
-                "in "
-                "the mean; small differences along it need not be real.",
+                "in the mean; small differences along it need not be real.",
             ),
         )
     total = sum(seconds for _, seconds in _jobs(gathered))
@@ -103,10 +101,11 @@ def _jobs(gathered: Gathered) -> list[tuple[int, float]]:
 
 
 def _disk(method: str, gathered: Gathered) -> str:
+    """What the method's recipe book and everything in it takes: adapters made in shards lie with their shard."""
     sizes = {
         one.job: gathered.disk.get(one.job)
         for one in gathered.origins
-        if one.method == method and one.artifact and one.makes_book
+        if one.method == method and one.artifact and (one.makes_book or (one.is_shard and one.does == "train"))
     }
     if not sizes or None in sizes.values():
         return NOTHING
