@@ -172,11 +172,19 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def sqlite_file(self) -> Path:
+        """The database in force where `database_url` names none."""
+        return self.artifacts / "lab.db"
+
+    @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force."""
+        """What names the database in force, and with it the lab: a SQLAlchemy URL, or one of `sqlite_file`.
+
+        What stands in that file's path may mean something else in a URL: to open it, take the path.
+        """
         if self.database_url:
             return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return f"sqlite:///{self.artifacts / 'lab.db'}"
+        return f"sqlite:///{self.sqlite_file}"
 
 
 def _unknown(key: str, where: str) -> LabError:

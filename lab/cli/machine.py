@@ -154,7 +154,7 @@ def _disk() -> str:
 
 def _database() -> str:
     migrate()
-    return "PostgreSQL" if load_settings().database_url else f"SQLite, {load_settings().artifacts / 'lab.db'}"
+    return "PostgreSQL" if load_settings().database_url else f"SQLite, {load_settings().sqlite_file}"
 
 
 def _queue() -> str:

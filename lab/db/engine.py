@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError
 from sqlalchemy.exc import DatabaseError as DriverError
 from sqlmodel import Session
@@ -79,7 +80,12 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def make_engine(url: str) -> Engine:
+def sqlite_url(file: Path) -> URL:
+    """The URL of an SQLite file, also of one with ? or % in its path."""
+    return URL.create("sqlite", database=str(file))
+
+
+def make_engine(url: str | URL) -> Engine:
     """An engine for SQLite or PostgreSQL.
 
     Raises:
@@ -117,7 +123,12 @@ def engine() -> Engine:
             settings.artifacts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LabError(f"artifacts: {settings.artifacts} cannot be made ({error}); choose another.") from None
-    return make_engine(settings.database)
+    return make_engine(_url())
+
+
+def _url() -> str | URL:
+    settings = load_settings()
+    return settings.database if settings.database_url else sqlite_url(settings.sqlite_file)
 
 
 @contextmanager
@@ -145,10 +156,12 @@ def connected(*, writing: bool, snapshot: bool = False) -> Iterator[Connection]:
 
 def _unusable(error: Exception) -> DatabaseError:
     """The one sentence for a database that does not work; never shows a password."""
-    url = make_url(load_settings().database)
+    url = make_url(_url())
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    mend = "see that its folder can be written and has room" if url.get_backend_name() == "sqlite" else "start it"
-    shown = url.set(query={}).render_as_string(hide_password=True)  # options may hold a password too
+    if url.get_backend_name() == "sqlite":
+        shown, mend = f"sqlite:///{url.database}", "see that its folder can be written and has room"
+    else:  # options may hold a password too
+        shown, mend = url.set(query={}).render_as_string(hide_password=True), "start it"
     # The reason first: what does not fit into a line is then the end of a long path.
     return DatabaseError(f"database cannot be used ({reason}): {shown}; {mend}, or correct database_url.")
 

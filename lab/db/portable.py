@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, insert, inspect, select, text
 from sqlmodel import SQLModel
 
-from lab.db.engine import make_engine
+from lab.db.engine import make_engine, sqlite_url
 from lab.db.migrate import alembic_config
 from lab.errors import LabError
 
@@ -84,7 +84,7 @@ def load(folder: Path, revision: str, scratch: Path) -> Engine:
     Raises:
         LabError: they were written by a newer version, or are not what they should be.
     """
-    engine = make_engine(f"sqlite:///{scratch}")
+    engine = make_engine(sqlite_url(scratch))
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
         _upgrade(connection, revision)
         schema = MetaData()

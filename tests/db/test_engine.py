@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 import pytest
-from planned import forget_settings, planned, submit
+from planned import forget_settings, own_lab, planned, submit
 
 from lab.db import engine as engines
 from lab.db.engine import DatabaseError, connected, engine, make_engine, reading, writing
@@ -88,3 +88,12 @@ def test_an_exception_rolls_the_transaction_back(database):
         raise RuntimeError
     with connected(writing=False) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM runmetric").scalar_one() == 0
+
+
+@pytest.mark.parametrize("name", ["why?", "100%25", "a b#c", "läb"])
+def test_each_folder_has_its_own_database_whatever_its_name(tmp_path, name):
+    """What follows a question mark in a URL is not of the file's name: two labs had one database."""
+    with own_lab(tmp_path / name) as artifacts:
+        migrate()
+        assert (artifacts / "lab.db").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
