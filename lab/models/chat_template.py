@@ -13,7 +13,8 @@ the template. A tokenizer without a template gets `PLAIN_TEMPLATE`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -62,13 +63,10 @@ def encode_prompt(
 
     A prompt that is too long loses its oldest exchanges, as in `encode_dialogue`.
     """
-    while True:
-        text = render(tokenizer, messages, add_generation_prompt=True)
-        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-        shorter = _without_oldest_exchange(messages)
-        if max_length is None or len(ids) <= max_length or shorter is None:
-            return ids if max_length is None else ids[-max_length:]
-        messages = shorter
+    if max_length is None:
+        return _tokens(tokenizer, messages, add_generation_prompt=True)
+    kept = _newest(messages, lambda rest: len(_tokens(tokenizer, rest, add_generation_prompt=True)) <= max_length)
+    return _tokens(tokenizer, kept, add_generation_prompt=True)[-max_length:]
 
 
 def encode_dialogue(
@@ -76,20 +74,17 @@ def encode_dialogue(
 ) -> EncodedDialogue:
     """Encode a whole dialogue with every assistant turn supervised, in one sequence.
 
-    Longer than `max_length` tokens, it loses its oldest exchanges (up to the next user message) and keeps its
-    system message, so that the last turns stay; if the last exchange alone is too long, its first tokens go.
+    Longer than `max_length` tokens, it loses what follows the last answer, which nobody learns from, then its oldest
+    exchanges (up to the next user message), and keeps its system message; if the last exchange alone is too long, its
+    first tokens go. So the last answer stays, or its end.
     Raises LabError if the template refuses the dialogue or rewrites an answer so that it cannot be followed.
     """
-    dropped, kept = 0, messages
-    while True:
-        encoded = _encode_whole(tokenizer, kept, dropped)
-        shorter = _without_oldest_exchange(kept)
-        if max_length is None or len(encoded.ids) <= max_length:
-            return encoded
-        if shorter is None:
-            ids, supervised, turn = encoded
-            return EncodedDialogue(ids[-max_length:], supervised[-max_length:], turn[-max_length:])
-        dropped, kept = len(messages) - len(shorter), shorter
+    if max_length is None or len(_tokens(tokenizer, messages)) <= max_length:
+        return _encode_whole(tokenizer, messages, 0)
+    answered = _up_to_last_answer(messages)
+    kept = _newest(answered, lambda rest: len(_tokens(tokenizer, rest)) <= max_length)
+    ids, supervised, turn = _encode_whole(tokenizer, kept, len(answered) - len(kept))
+    return EncodedDialogue(ids[-max_length:], supervised[-max_length:], turn[-max_length:])
 
 
 def turn_end(tokenizer: PreTrainedTokenizerBase) -> TurnEnd:
@@ -176,6 +171,14 @@ def _apply(
         ) from None
 
 
+def _tokens(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], add_generation_prompt: bool = False
+) -> list[int]:
+    text = render(tokenizer, messages, add_generation_prompt)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
 def _encode_whole(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], dropped: int) -> EncodedDialogue:
     """Encode without a limit; `dropped` messages after the system message are missing from `messages`."""
     plain = _for_template(tokenizer, messages)
@@ -220,13 +223,26 @@ def _answer_span(
     return start, stop + len(end) if text.startswith(end, stop) else stop
 
 
-def _without_oldest_exchange(messages: Sequence[Message]) -> Sequence[Message] | None:
-    """Drop everything between the system message and the second user message; None if there is no second."""
+def _up_to_last_answer(messages: Sequence[Message]) -> Sequence[Message]:
+    """Without what follows the last assistant message; whole if there is none."""
+    answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+    return messages[: answers[-1] + 1] if answers else messages
+
+
+def _newest(messages: Sequence[Message], fits: Callable[[Sequence[Message]], bool]) -> Sequence[Message]:
+    """The system message and as many of the newest exchanges as fit, one at least.
+
+    Every look at what fits renders and tokenises the rest, so it is searched for by bisection.
+    """
     head = 1 if messages[0]["role"] == "system" else 0
-    for index in range(head + 1, len(messages)):
-        if messages[index]["role"] == "user":
-            return [*messages[:head], *messages[index:]]
-    return None
+    users = [index for index in range(head + 1, len(messages)) if messages[index]["role"] == "user"]
+    starts = [head, *users]
+
+    def rest(start: int) -> Sequence[Message]:
+        return [*messages[:head], *messages[start:]]
+
+    first = bisect_left(starts[:-1], True, key=lambda start: fits(rest(start)))
+    return rest(starts[first])
 
 
 def _name(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -17,9 +17,10 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's and the published study's
 def scheduled(peak: float, step: int, total: int, warmup_ratio: float) -> float:
     """Learning rate of 0-based `step` of `total`: linear warm-up, then linear decay to 0.
 
-    As `transformers.get_linear_schedule_with_warmup` with ⌈ratio · total⌉ warm-up steps.
+    As `transformers.get_linear_schedule_with_warmup` with ⌈ratio · total⌉ warm-up steps. That begins with rate 0, so a
+    training of a single step, which would learn nothing, has no warm-up.
     """
-    warmup = math.ceil(total * warmup_ratio)
+    warmup = math.ceil(total * warmup_ratio) if total > 1 else 0
     if step < warmup:
         return peak * step / max(1, warmup)
     return peak * max(0.0, (total - step) / max(1, total - warmup))

@@ -295,6 +295,36 @@ def test_an_exchange_longer_than_the_limit_keeps_its_last_tokens(tokenizer):
     assert len(encode_prompt(tokenizer, dialogue[:1], 12)) == 12
 
 
+def test_what_follows_the_last_answer_goes_before_any_of_it(tokenizer):
+    """Nobody learns from a closing "Thanks!"; with it alone left there would be nothing to learn."""
+    dialogue = [say("user", "how?"), say("assistant", "so " * 200 + "done"), say("user", "Thanks!")]
+    whole = encode_dialogue(tokenizer, dialogue)
+    assert encode_dialogue(tokenizer, dialogue, len(whole.ids)) == whole
+    encoded = encode_dialogue(tokenizer, dialogue, 30)
+    assert set(encoded.turn[:-1]) == {1}
+    assert answer_of(tokenizer, encoded, 1).endswith("so done<|im_end|>")
+
+
+def test_as_much_is_kept_as_fits(tokenizer):
+    dialogue = [say("system", "Be brief.")]
+    for number in range(9):
+        dialogue += [say("user", f"question {number}"), say("assistant", f"answer {number}"), say("assistant", "more")]
+    starts = [1 + 3 * number for number in range(9)]
+    lengths = {start: len(encode_dialogue(tokenizer, [dialogue[0], *dialogue[start:]]).ids) for start in starts}
+    for limit in range(lengths[starts[-1]], lengths[1] + 1):
+        kept = next(start for start in starts if lengths[start] <= limit)
+        encoded = encode_dialogue(tokenizer, dialogue, limit)
+        assert len(encoded.ids) == lengths[kept]
+        assert min(turn for turn in encoded.turn if turn >= 0) == kept + 1
+
+
+def test_of_a_very_long_dialogue_the_end_is_found_quickly(tokenizer):
+    dialogue = [say(role, "Turn the lights to 50% please. " * 4) for role in ("user", "assistant") * 200]
+    start = time.process_time()
+    assert len(encode_dialogue(tokenizer, dialogue, 500).ids) <= 500
+    assert time.process_time() - start < 1
+
+
 def test_a_date_in_the_template_does_not_change_from_day_to_day(make_tokenizer):
     dated = "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
     tokenizer = make_tokenizer(dated + "{{ date_string + '\n' }}" + SMOLLM2)

@@ -48,7 +48,13 @@ def test_each_row_is_clipped_by_its_own_norm() -> None:
     torch.testing.assert_close(grad, torch.stack(expected))
 
 
-@given(st.integers(1, 60), st.floats(0, 1))
+@given(st.floats(0, 1))
+def test_a_single_step_has_the_whole_rate(ratio: float) -> None:
+    """Transformers' schedule would begin, and end, with 0: an adapter for each persona, and all of them the start."""
+    assert scheduled(0.01, 0, 1, ratio) == 0.01
+
+
+@given(st.integers(2, 60), st.floats(0, 1))
 def test_the_schedule_is_transformers(total: int, ratio: float) -> None:
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
     schedule = get_linear_schedule_with_warmup(optimiser, math.ceil(total * ratio), total)
