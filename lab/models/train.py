@@ -160,12 +160,14 @@ def _check(model: PreTrainedModel, groups: Sequence[GroupData], learned: Learned
         raise LabError("Only a LoRA can be held near what it stands on.")
     config = model.config.get_text_config()
     longest = getattr(config, "max_position_embeddings", None)
+    virtual = learned.tokens if isinstance(learned, VirtualConfig | UserConfig | VectorConfig) else 0
     for group in groups:
         if not group.train:
             raise LabError(f"Group {group.name!r} has no training example; leave it out.")
         for example in (*group.train, *group.val):
             where = f"Group {group.name!r}, example {example.key!r}"
-            if longest is not None and len(example) > longest:
-                raise LabError(f"{where}: {len(example)} tokens, but the base model reads {longest} at most.")
+            if longest is not None and len(example) + virtual > longest:
+                beside = f" and {virtual} virtual ones" if virtual else ""
+                raise LabError(f"{where}: {len(example)} tokens{beside}, but the base model reads {longest} at most.")
             if example.ids.min() < 0 or example.ids.max() >= config.vocab_size:
                 raise LabError(f"{where}: a token id lies outside the base model's vocabulary.")

@@ -57,6 +57,11 @@ class VectorConfig:
     projector: Projector
     start: Tensor
 
+    @property
+    def tokens(self) -> int:
+        """Virtual tokens of a user."""
+        return len(self.projector.bias)
+
 
 @dataclass
 class UserTokens:

@@ -30,6 +30,7 @@ class Reader:
     more: dict[str, list[Dialogue]] = field(default_factory=dict)  # persona → dialogues made of its train ones
     labels: Labels | None = None  # for auxiliary heads
     features: bool = False  # for a gate: what the user says first
+    virtual: int = 0  # tokens that are learned, before each dialogue: they take up context too
 
     def examples(self, personas: Sequence[str], part: str) -> list[Example]:
         """A group's own personas' dialogues of train, or of val to choose by."""
@@ -42,7 +43,7 @@ class Reader:
 
     def _example(self, dialogue: Dialogue, user: int, *, training: bool) -> Example:
         messages = self.prompter.dialogue(self.recipes[dialogue.persona_id], dialogue, training=training)
-        length = min(self.max_length, self.base.context_length)
+        length = min(self.max_length, self.base.context_length - self.virtual)
         tokens = encode_dialogue(self.base.tokenizer, messages, length)
         labels = None
         if self.labels is not None and training:

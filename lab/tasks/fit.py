@@ -71,9 +71,10 @@ class _Run:
         """Fit, from the mean of the vectors that are there; returns how many waves there were, counted from `begun`."""
         context, below = self.context, as_one(self.context, self.stack)
         projector, vectors = load_users(context.fetched(f"{self.stack[-1].folder}/{USERS_FILE}"))
+        fitted = VectorConfig(projector, vectors.mean(dim=0))
+        reader = replace(self.reader, virtual=fitted.tokens)
         groups = [
-            GroupData(p, self.reader.examples([p], "train"), self.reader.examples([p], "val"), under=below)
-            for p in self.personas
+            GroupData(p, reader.examples([p], "train"), reader.examples([p], "val"), under=below) for p in self.personas
         ]
 
         part = f"{self.number:04d}"
@@ -83,7 +84,7 @@ class _Run:
             summary = train_groups(
                 self.base.model,
                 groups,
-                VectorConfig(projector, vectors.mean(dim=0)),
+                fitted,
                 train_config(context),
                 on_result=shelf.put,
                 on_event=watcher,

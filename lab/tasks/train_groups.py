@@ -56,6 +56,7 @@ class GroupsOf:
             context.spec["training"]["max_length"],
             read_augmented(made) if made else {},
             self._labels,
+            virtual=context.spec.get("tokens", 0),
         )
         first = read_start(start) if start else None
         constrain = Constrain(**context.spec.get("constrain", {}))

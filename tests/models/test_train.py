@@ -17,6 +17,7 @@ from lab.models.lora import Adapter, LoraConfig, attach, concatenate
 from lab.models.train import train_groups
 from lab.models.trained_lora import initial_adapter
 from lab.models.training import GroupData, GroupResult, TrainConfig, TrainEvent
+from lab.models.virtual import VirtualConfig
 
 MakeModel = Callable[..., PreTrainedModel]
 
@@ -225,6 +226,9 @@ def test_bad_input_is_told_in_a_sentence(make_model: MakeModel) -> None:
     for message, groups in bad.items():
         with pytest.raises(LabError, match=message):
             train(model, groups)
+    full = [GroupData("a", [type(good.train[0])([1] * 510, [True] * 510, "long")])]
+    with pytest.raises(LabError, match="510 tokens and 10 virtual ones, but the base model reads 512 at most"):
+        train_groups(model, full, VirtualConfig("prefix", 10), TrainConfig(), on_result=print)
     stray = Adapter(PLAIN, {"elsewhere": torch.ones(8, 3)}, {"elsewhere": torch.ones(3, 8)})
     with pytest.raises(LabError, match="it has no layer elsewhere"):
         train(model, [replace(good, under=stray)])

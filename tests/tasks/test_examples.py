@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planned import own_lab
+from real_study import CONTENT, carried_out, write_inputs
 from tiny_model import tokenizer_of, train_tokenizer
+from transformers import OPTConfig, OPTForCausalLM
 
 from lab.data.types import Dialogue, Message
+from lab.db.migrate import migrate
+from lab.db.queries import list_jobs
+from lab.db.tables import State
 from lab.methods.labels import Labels
 from lab.methods.prompt import to_messages
 from lab.models.batching import Example
@@ -56,3 +63,18 @@ def test_labels_are_who_speaks_the_devices_and_the_scaled_numbers() -> None:
     silent = Dialogue("e", "ben", talk(1).started_at, {}, (Message("user", "Hi"), Message("assistant", "Hello.")))
     assert labels.rows(silent, [1])[0, :2].tolist() == [0, 0]
     assert np.isnan(labels.rows(silent, [1])[0, 2])
+
+
+def test_a_dialogue_leaves_room_in_the_context_for_what_is_learned_before_it(tmp_path: Path) -> None:
+    """Where positions are learned, there are none beyond: on a GPU the whole process would end there."""
+    methods = ["unified", "soft-prompt-persona", "prefix-persona", "user-embedding"]
+    with own_lab(tmp_path):
+        migrate()
+        inputs = write_inputs(tmp_path)
+        sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+        shape = OPTConfig(vocab_size=len(TOKENIZER), max_position_embeddings=96, word_embed_proj_dim=32, **sizes)
+        OPTForCausalLM(shape).save_pretrained(tmp_path / "learned")
+        TOKENIZER.save_pretrained(tmp_path / "learned")
+        study = CONTENT | inputs | {"base": str(tmp_path / "learned"), "methods": methods, "method": {}, "seeds": [0]}
+        carried_out(study | {"training": {"epochs": 1, "max_length": 1024}})
+        assert {job.state for job in list_jobs()} == {State.SUCCEEDED}
