@@ -109,6 +109,12 @@ class Merge(Strict):
     rank: int | None = Field(None, ge=1, le=1024, description="of svd, ties and dare; None: that of the adapters")
     density: float = Field(0.5, gt=0, le=1, description="of ties and dare")
 
+    @property
+    def compares(self) -> bool:
+        """Whether it matters which personas are alike; what is drawn, or made of all alike, asks nothing of them."""
+        by_likeness = self.choose == "similar" and self.nearest is not None
+        return self.within == "cluster" or by_likeness or self.weights in ("cosine", "val-centrality")
+
     @model_validator(mode="after")
     def _what_means_something(self) -> Self:
         if self.rank is not None and self.how in ("exact", "factor-average"):

@@ -84,9 +84,9 @@ class Method(Strict):
             )
         if self.swap and (self.learns or adds or not self.on):
             raise ValueError("'swap' serves what it stands on to others: say 'on', and leave the rest out")
-        clusters = self.share == "cluster" or (self.merge is not None and self.merge.within == "cluster")
-        if self.cluster and not clusters:
-            raise ValueError("'cluster' is for share = 'cluster' or a merge within clusters; leave it out")
+        compares = self.share == "cluster" or (self.merge is not None and self.merge.compares)
+        if self.cluster and not compares:
+            raise ValueError("'cluster' is for share = 'cluster' or a merge of those who are alike; leave it out")
         if self.share != "everyone" and not self.learns:
             raise ValueError("'share' says who shares what is learned, but nothing is; leave it out")
         return self

@@ -136,7 +136,7 @@ class Planner:
 
     def _merge(self, name: str, method: Method, merge: Merge, seed: int) -> str:
         book = self.book(merge.of, seed)
-        inputs = {"of": book, "clusters": self.clusters(name, seed)}
+        inputs = {"of": book} | ({"clusters": self.clusters(name, seed)} if merge.compares else {})
         spec = self.base | {"seed": seed, "merge": merge.model_dump(mode="json", exclude={"of"})}
         if merge.weights == "val-centrality":
             inputs["scores"] = self.evaluation(merge.of, book, "val", seed)

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from lab.errors import LabError
+from lab.methods.fitted import fitted_to_val
 from lab.methods.method import Method
 
 _DEEPEST = 50
@@ -54,6 +55,7 @@ def _check_method(
     _check_weights_are_here(declared, name, where)
     _check_adapters(declared, name, where)
     _check_swap(declared, name, where)
+    _check_candidates(declared, name, where)
     sound[name] = depth
 
 
@@ -124,6 +126,18 @@ def _check_swap(declared: Methods, name: str, where: str) -> None:
             f"{where}: '{name}' swaps what is the same for all: '{method.on}' serves everyone alike; name one that "
             "does not."
         )
+
+
+def _check_candidates(declared: Methods, name: str, where: str) -> None:
+    """What was fitted to val dialogues looks better on them than it is, and would be chosen for everybody."""
+    route = declared[name].route
+    for one in route.among if route is not None and route.how != "random" else ():
+        if fitted := fitted_to_val(declared, one):
+            stands = "" if fitted == one else f", which '{one}' stands on,"
+            raise LabError(
+                f"{where}: '{name}' chooses by val scores, but '{fitted}'{stands} was itself fitted to val; "
+                f"leave '{one}' out of 'among'."
+            )
 
 
 def _serves_alike(declared: Methods, name: str) -> bool:

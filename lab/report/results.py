@@ -8,11 +8,14 @@ from typing import Any
 
 from lab.db.queries import StudyRow
 from lab.db.scores import Evaluated, costs, evaluated, sweeps
+from lab.methods.extend import stored
+from lab.methods.fitted import fitted_to_val
 from lab.metrics.aggregate import METRICS
 from lab.metrics.statistics import Comparison, compare_many, holm, summarise_many
 from lab.report.looks import TEST, Looks, looked, looks_at
 
 REFERENCE = "unified"
+VAL = "val"
 MAIN_METRIC = "embedding_similarity"
 FEW_PERSONAS = 10
 """Below so many, bootstrap intervals cover far less than 95% and paired tests find only the largest effects."""
@@ -88,6 +91,7 @@ class Results:
     split: str
     methods: list[MethodResult]
     looks: Looks | None = None  # at test; None for another split
+    fitted: tuple[str, ...] = ()  # of a table of val: the methods that were fitted to these very dialogues
 
     @property
     def n_personas(self) -> int:
@@ -96,11 +100,14 @@ class Results:
 
     @property
     def note(self) -> str | None:
-        """A warning, where there are too few personas for statistics."""
-        if not 0 < self.n_personas < FEW_PERSONAS:
-            return None
-        n = "1 persona" if self.n_personas == 1 else f"{self.n_personas} personas"
-        return f"note: with only {n} intervals and p values mean little; take {FEW_PERSONAS} or more"
+        """A warning: there are too few personas for statistics, or methods have seen these dialogues."""
+        told = []
+        if 0 < self.n_personas < FEW_PERSONAS:
+            n = "1 persona" if self.n_personas == 1 else f"{self.n_personas} personas"
+            told.append(f"with only {n} intervals and p values mean little; take {FEW_PERSONAS} or more")
+        if self.fitted:
+            told.append(f"fitted to these val dialogues, so better on them than elsewhere: {', '.join(self.fitted)}")
+        return f"note: {'; '.join(told)}" if told else None
 
 
 def persona_scores(
@@ -141,7 +148,13 @@ def tabulated(study: StudyRow, split: str, found: Sequence[Evaluated], *, by: st
     ]
     order = list(study.spec["methods"])
     methods.sort(key=lambda method: order.index(method.name) if method.name in order else len(order))
-    return Results(study.name, study.dataset_name, study.base, split, methods, looks)
+    fitted = _fitted(study, [method.name for method in methods]) if split == VAL else ()
+    return Results(study.name, study.dataset_name, study.base, split, methods, looks, fitted)
+
+
+def _fitted(study: StudyRow, names: Sequence[str]) -> tuple[str, ...]:
+    declared = stored(study.spec).declared()
+    return tuple(name for name in names if name in declared and fitted_to_val(declared, name))
 
 
 def _compared(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, Comparison]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ def _scaling(content: dict[str, Any]) -> Scaling:
         for one in content["families"]
     )
     return Scaling(content["of_devices"], tuple(families))
+
+
+def all_alike(personas: Sequence[str]) -> Clusters:
+    """One cluster of everybody, and nobody nearer to one than to another."""
+    same = Clustering("kmeans", 1, dict.fromkeys(personas, 0), None, {}, dict.fromkeys(personas, 1.0))
+    return Clusters(tuple(personas), same, np.zeros((len(personas), 1)))
 
 
 def with_newcomers(context: JobContext, given: Material, folder: Path) -> dict[str, Clusters]:

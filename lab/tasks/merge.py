@@ -20,7 +20,7 @@ from lab.models.merge import merge
 from lab.models.peft_format import save_peft
 from lab.report.predictions import read_predictions
 from lab.tasks.adapters import read_lora
-from lab.tasks.cluster import Clusters, read_clusters, with_newcomers
+from lab.tasks.cluster import Clusters, all_alike, read_clusters, with_newcomers
 from lab.tasks.context import JobContext, JobStopped
 from lab.tasks.material import material
 from lab.tasks.merge_learned import learn_weights
@@ -70,13 +70,19 @@ def _others(context: JobContext) -> RecipeBook:
 def _chosen(context: JobContext, how: Merge) -> tuple[dict[str, Mix], dict[str, int]]:
     """Persona → what is merged for it, and its cluster; each newcomer is alone among those who were there before."""
     scores = {**_val_scores(context.input("scores")), **_val_scores(context.input("scores of others"))}
-    folder, seed = context.needed("clusters"), context.spec["seed"]
+    folder, seed = context.input("clusters"), context.spec["seed"]
     if context.input("others") is None:
-        clusters = read_clusters(folder)
+        clusters = read_clusters(folder) if folder else all_alike(material(context).personas)
         return choose(how, clusters, scores, seed), clusters.clustering.labels
-    found = with_newcomers(context, material(context), folder)
+    found = with_newcomers(context, material(context), folder) if folder else _newcomers_alike(context)
     mixes = {persona: choose(how, clusters, scores, seed)[persona] for persona, clusters in found.items()}
     return mixes, {persona: clusters.clustering.labels[persona] for persona, clusters in found.items()}
+
+
+def _newcomers_alike(context: JobContext) -> dict[str, Clusters]:
+    """Each newcomer among those who were there before, where it does not matter who is alike."""
+    others = _others(context)
+    return {persona: all_alike([*others, persona]) for persona in material(context).personas}
 
 
 def _with_learned(context: JobContext, mixes: dict[str, Mix], shelf: _Shelf) -> dict[str, Mix]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 
@@ -29,16 +30,41 @@ def run(context: JobContext) -> Done:
 
 
 def _swapped(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:
-    """Every persona with another one's recipe, its history included: one cycle through all, in an order drawn.
+    """Every persona with the recipe of one who is served otherwise, its history included, in an order drawn.
 
     Raises:
-        LabError: there is no other persona.
+        LabError: there is no other persona, or all are served alike.
     """
     if len(personas) < 2:
         raise LabError("a single persona cannot be served as another one; take two personas or more.")
     order = [personas[i] for i in np.random.default_rng(seed).permutation(len(personas))]
-    others = zip(order, [*order[1:], order[0]], strict=True)
+    others = _served_otherwise(order, {persona: _what_serves(book, persona) for persona in order})
     return {persona: replace(book[other], history=book[other].history or other) for persona, other in others}
+
+
+def _what_serves(book: RecipeBook, persona: str) -> str:
+    """What tells a persona's recipe from others': members of a cluster have the same adapter, whatever its file."""
+    recipe = book[persona]
+    adapters = [replace(adapter, name="", folder="") for adapter in recipe.adapters]
+    history = (recipe.history or persona) if recipe.retrieve else ""
+    return repr((adapters, recipe.gated, recipe.about, history, recipe.endpoint))
+
+
+def _served_otherwise(order: list[str], what: dict[str, str]) -> list[tuple[str, str]]:
+    """Each persona and another one whom something else serves.
+
+    Those who are served alike stand together, the largest group first, and everybody takes from as many places on as
+    that group has: nobody's own group reaches so far. Unless it is more than half of all: then the others' are shared.
+    """
+    groups = [[persona for persona in order if what[persona] == one] for one in dict.fromkeys(what.values())]
+    if len(groups) == 1:
+        raise LabError("all personas are served alike, so none can be served as another one; leave this method out.")
+    groups.sort(key=len, reverse=True)
+    row, most = [persona for group in groups for persona in group], len(groups[0])
+    if 2 * most <= len(row):
+        return list(zip(row, row[most:] + row[:most], strict=True))
+    largest, rest = row[:most], row[most:]
+    return [*zip(largest, cycle(rest), strict=False), *zip(rest, largest, strict=False)]
 
 
 def _among_others(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:

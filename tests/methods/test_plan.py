@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.errors import LabError
 from lab.methods.plan import PlannedJob, job_key, plan
 from lab.methods.spec import parse_study
 
@@ -54,6 +55,29 @@ def test_hybrid_stands_on_the_very_training_that_unified_is():
         ("evaluate", "unified", ["train unified"]),
     ]
     assert set(keys(planned(methods=["unified"]))) < set(keys(jobs))
+
+
+@pytest.mark.parametrize(
+    ("merge", "compared"),
+    [
+        ({}, True),
+        ({"within": "everyone"}, False),
+        ({"within": "everyone", "nearest": 2}, True),
+        ({"within": "everyone", "nearest": 2, "choose": "random"}, False),
+        ({"within": "everyone", "nearest": 2, "choose": "random", "weights": "cosine"}, True),
+    ],
+)
+def test_personas_are_clustered_for_a_merge_only_if_it_matters_who_is_alike(merge: dict[str, Any], compared: bool):
+    """Clusters may not be found at all: where nobody has a description, or there are two personas."""
+    mine = {"parameters": "none", "merge": merge | {"of": "persona"}}
+    jobs = planned(methods=["mine"], method={"mine": mine})
+    assert ("cluster" in {job.kind for job in jobs}) == compared
+    if compared:
+        jobs = planned(methods=["mine"], method={"mine": mine | {"cluster": {"by": "behaviour"}}})
+        assert next(job.spec["cluster"]["by"] for job in jobs if job.kind == "cluster") == "behaviour"
+    else:
+        with pytest.raises(LabError, match="'cluster' is for"):
+            planned(methods=["mine"], method={"mine": mine | {"cluster": {"by": "behaviour"}}})
 
 
 def test_what_is_only_stood_on_is_trained_but_not_evaluated():

@@ -250,7 +250,7 @@ def test_a_number_that_no_machine_can_use_is_refused(changes, says):
             "'method.mine.augment.how': Input should be 'paraphrase'",
         ),
         ({"parameters": "none", "endpoint": {"url": "ftp://x"}}, "'method.mine.endpoint.url': "),
-        ({"parameters": "lora", "cluster": {}}, "'method.mine': 'cluster' is for share = 'cluster' or a merge within"),
+        ({"parameters": "lora", "cluster": {}}, "'method.mine': 'cluster' is for share = 'cluster' or a merge of"),
         ({"parameters": "none", "share": "persona"}, "'method.mine': 'share' says who shares what is learned, but"),
         ({"parameters": "none", "merge": {"of": "nobody"}}, "there is no method 'nobody'; "),
     ],

@@ -13,6 +13,7 @@ from lab.db.queries import get_study
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Score, Study
 from lab.methods.plan import PlannedJob
+from lab.methods.spec import parse_study
 from lab.report.looks import Looks, looks_at
 from lab.report.results import as_json, persona_scores, results
 
@@ -44,7 +45,8 @@ def study(*methods: str, name: str = "study", split: str = "test") -> None:
     """A study of these methods, whose evaluations are planned."""
     save_dataset(Dataset(digest=DATA, name="data", source="here", folder="datasets/data", n_personas=2, n_dialogues=6))
     jobs_ = [evaluation(f"{method} {split}", method, split) for method in methods]
-    save_study(Study(name=name, spec={"methods": list(methods)}, dataset=DATA, base="base"), jobs_, max_tries=2)
+    spec = parse_study({"name": name, "data": "data", "base": "base", "methods": list(methods)}, "s.toml")
+    save_study(Study(name=name, spec=spec.model_dump(mode="json"), dataset=DATA, base="base"), jobs_, max_tries=2)
 
 
 def test_before_anybody_reads_it_test_has_not_been_read():

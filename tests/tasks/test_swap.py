@@ -107,6 +107,25 @@ def test_a_history_that_is_not_the_recipes_own_persona_stays_with_the_recipe(tmp
     assert all(swapped[p].history != f"from {p}" for p in own)
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**63 - 1), clusters=st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_nobody_is_served_with_what_serves_it_anyway(tmp_path: Path, seed: int, clusters: list[int]):
+    """Members of a cluster share an adapter: to be served as another of them would be no control."""
+    shared = {
+        f"p{number}": Recipe("tiny", (AdapterRef(f"cluster {one}", f"1/1/{one}", str(one)),))
+        for number, one in enumerate(clusters)
+    }
+    if len(set(clusters)) == 1:
+        with pytest.raises(LabError, match="all personas are served alike"):
+            served(tmp_path, seed, shared, homes(len(clusters)))
+        return
+    _, swapped = served(tmp_path, seed, shared, homes(len(clusters)))
+    assert swapped.keys() == shared.keys()
+    assert all(swapped[persona].adapters != shared[persona].adapters for persona in shared)
+    if 2 * max(map(clusters.count, clusters)) <= len(clusters):
+        assert len({recipe.history for recipe in swapped.values()}) == len(clusters), "everybody's serves once"
+
+
 def test_a_single_persona_cannot_be_another(tmp_path: Path):
     with pytest.raises(LabError, match="a single persona cannot be served as another one"):
         served(tmp_path, 0, own_recipes(1), homes(1))

@@ -178,12 +178,15 @@ def _best(row: StudyRow) -> Best | None:
 
 
 def _candidates(row: StudyRow, among: Mapping[str, float]) -> set[str]:
-    """The methods whose val score says something of them: not controls, nor routes, which were chosen on it."""
+    """The methods whose val score says something of them: not controls, nor what was fitted to val."""
     from lab.methods.extend import stored
+    from lab.methods.fitted import fitted_to_val
     from lab.report.controls import is_control
 
     declared = stored(row.spec).declared()
-    return {name for name in among if name in declared and not (is_control(declared[name]) or declared[name].route)}
+    return {
+        name for name in among if name in declared and not (is_control(declared[name]) or fitted_to_val(declared, name))
+    }
 
 
 # ---------------------------------------------------------------- workers

@@ -11,6 +11,7 @@ from lab.db.lineage import origins
 from lab.db.queries import StudyRow
 from lab.db.tables import State
 from lab.methods.extend import stored
+from lab.methods.fitted import fitted_to_val
 from lab.metrics.intervals import Interval
 from lab.metrics.paired import Against, against
 from lab.metrics.statistics import summarise_many
@@ -19,10 +20,8 @@ from lab.report.document.left import read_route, readable
 from lab.report.document.trace import evaluations
 from lab.report.parts import Gain, Route
 from lab.report.predictions import read_predictions
-from lab.report.results import MAIN_METRIC, REFERENCE, persona_scores
+from lab.report.results import MAIN_METRIC, REFERENCE, VAL, persona_scores
 from lab.store.artifacts import artifacts
-
-VAL = "val"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,9 @@ def choices_of(study: StudyRow) -> Choices:
     order = [name for name in study.spec["methods"] if name in scores]
     order += [name for name in scores if name not in order]
     candidates = [
-        name for name in order if name not in declared or (not is_control(declared[name]) and not declared[name].route)
+        name
+        for name in order
+        if name not in declared or not (is_control(declared[name]) or fitted_to_val(declared, name))
     ]
     missing: list[str] = []
     jobs = [one for one in origins(study.id) if one.state == State.SUCCEEDED]
