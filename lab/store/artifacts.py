@@ -112,6 +112,7 @@ class Artifacts:
             )
         if digest not in ("", found.digest):
             raise LabError(f"{where}: not the one that was committed; delete it there and run its study again.")
+        _remove_others(file.parent, found)
         part = part_of(file)
         part.write_bytes(found.content)
         part.rename(file)
@@ -246,6 +247,14 @@ class Artifacts:
             os.close(descriptor)
         else:
             self._used[artifact] = descriptor
+
+
+def _remove_others(folder: Path, manifest: Manifest) -> None:
+    """Files of the manifest's names that are not its own: this folder served another database before."""
+    for name, digest in manifest.files.items():
+        path = folder / name
+        if path.is_file() and not path.is_symlink() and file_digest(path) != digest:
+            path.unlink(missing_ok=True)
 
 
 def artifact_of(relative: str) -> str:

@@ -13,6 +13,7 @@ from lab.store.manifest import MANIFEST_FILE, Manifest, file_digest, parsed
 from lab.store.remote import Remote, in_parallel
 
 _GB = 1e9  # bytes
+_ROOM = ".room"
 _JUST_USED_SECONDS = 60.0  # a screen reads what it has just fetched, without a lock
 
 
@@ -28,21 +29,26 @@ def make_room(artifacts: Artifacts, limit_gb: float, now: float) -> list[str]:
         now: the time of the file system's clock, seconds.
 
     Returns:
-        the artifacts that went.
+        the artifacts that went; none while another job here makes room.
 
     Raises:
         StoreError: the store cannot be reached; nothing went that is not there.
     """
-    if artifacts.remote is None or not limit_gb:
+    if artifacts.remote is None or not limit_gb or not artifacts.root.is_dir():
         return []
-    sizes = {folder: _size(folder) for folder in _kept(artifacts.root)}
+    with locks.unless_busy(artifacts.root / _ROOM) as first:
+        return _make_room(artifacts.root, artifacts.remote, limit_gb, now) if first else []
+
+
+def _make_room(root: Path, remote: Remote, limit_gb: float, now: float) -> list[str]:
+    sizes = {folder: _size(folder) for folder in _kept(root)}
     over, gone = sum(sizes.values()) - limit_gb * _GB, []
     for folder in sorted(sizes, key=_last_used):
         if over <= 0 or now - _last_used(folder) < _JUST_USED_SECONDS:
             break
-        name = folder.relative_to(artifacts.root).as_posix()
+        name = folder.relative_to(root).as_posix()
         with locks.alone(folder) as unused:
-            if unused and _is_in_store(artifacts.remote, name, folder):
+            if unused and _is_in_store(remote, name, folder):
                 shutil.rmtree(folder)
                 over -= sizes[folder]
                 gone.append(name)
@@ -81,7 +87,8 @@ def _has_more(folder: Path, manifest: Manifest) -> bool:
     """Whether a file lies here that is not the store's: somebody put it there, or changed it."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        ours = name == MANIFEST_FILE or name.startswith((".", "checkpoint/"))
+        hidden = any(part.startswith(".") for part in name.split("/"))  # a download that was cut off, too
+        ours = name == MANIFEST_FILE or hidden or name.startswith("checkpoint/")
         if path.is_file() and not ours and (name not in manifest.files or file_digest(path) != manifest.files[name]):
             return True
     return False

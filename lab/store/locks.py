@@ -35,6 +35,18 @@ def alone(folder: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
+def unless_busy(file: Path) -> Iterator[bool]:
+    """Whether nobody else on this machine is within; who is comes first."""
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextlib.contextmanager
 def fetching(folder: Path) -> Iterator[None]:
     """One process at a time brings files into a folder that it shares."""
     with (folder / _FETCH).open("w") as file:

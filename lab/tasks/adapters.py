@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lab.errors import LabError
 from lab.methods.recipe import AdapterRef
 from lab.models.lora import Adapter, concatenate
 from lab.models.peft_format import load_peft
+from lab.models.training import Servable
 from lab.tasks.context import JobContext
+
+
+def as_trained(folder: Path, reference: AdapterRef) -> Servable:
+    """What lies in `folder`, if it is what the recipe names.
+
+    Raises:
+        LabError: it was damaged.
+    """
+    learned = load_peft(folder)
+    if learned.digest() != reference.digest:
+        raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")
+    return learned
 
 
 def read_lora(context: JobContext, reference: AdapterRef) -> Adapter:
     """The adapter that a recipe names.
 
     Raises:
-        LabError: it is a soft prompt or a prefix, which can be neither merged nor trained upon.
+        LabError: it is a soft prompt or a prefix, which can be neither merged nor trained upon, or it was damaged.
     """
-    adapter = load_peft(context.fetched(reference.folder))
+    adapter = as_trained(context.fetched(reference.folder), reference)
     if not isinstance(adapter, Adapter):
         raise LabError(f"{reference.name} is a {adapter.config.kind}; only LoRAs can be merged or trained upon.")
     return adapter

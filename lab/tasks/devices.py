@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from lab.db.queries import list_workers
 from lab.settings import Settings, load_settings
 from lab.tasks.sweep import reap_local_dead
 
-_QUERY = "--query-gpu=index,name,memory.used,memory.total,utilization.gpu"
+_QUERY = "--query-gpu=index,uuid,name,memory.used,memory.total,utilization.gpu"
 
 
 def _nvidia_smi() -> list[list[str]]:
@@ -30,16 +31,31 @@ def _nvidia_smi() -> list[list[str]]:
         )
     except (subprocess.SubprocessError, OSError):
         return []
-    return [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
+    rows = [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()]
+    return [row for row in rows if len(row) == _QUERY.count(",") + 1]
+
+
+def _gpus() -> list[list[str]]:
+    """The rows of the GPUs that CUDA shows to programs here, in its order: the first is cuda:0."""
+    rows, named = _nvidia_smi(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return rows
+    found: list[list[str]] = []
+    for entry in map(str.strip, named.split(",")):
+        part = ["", entry, entry, "", "", ""] if entry.startswith("MIG-") and rows else None  # no row tells of it
+        row = next((one for one in rows if entry == one[0] or (entry[:4] == "GPU-" and one[1].startswith(entry))), part)
+        if row is None:  # CUDA stops at the first that is not there
+            break
+        found.append(row)
+    return found
 
 
 def find_devices(settings: Settings) -> list[str]:
-    """The devices that the settings name; else every NVIDIA GPU, else Apple's, else the CPU."""
+    """The devices that the settings name; else every NVIDIA GPU that is visible, else Apple's, else the CPU."""
     if settings.devices:
         return list(settings.devices)
-    gpus = [f"cuda:{row[0]}" for row in _nvidia_smi()]
-    if gpus:
-        return gpus
+    if gpus := _gpus():
+        return [f"cuda:{number}" for number in range(len(gpus))]
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return ["mps"]
     return ["cpu"]
@@ -57,13 +73,13 @@ def usage() -> dict[str, Any]:
     memory = psutil.virtual_memory()
     gpus = [
         {
-            "device": f"cuda:{index}",
+            "device": f"cuda:{number}",
             "name": name,
             "memory": _number(used),
             "total": _number(total),
             "load": _number(load),
         }
-        for index, name, used, total, load in (row for row in _nvidia_smi() if len(row) == 5)
+        for number, (_, _, name, used, total, load) in enumerate(_gpus())
     ]
     return {
         "cpu": psutil.cpu_percent(),

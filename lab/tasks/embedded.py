@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -64,7 +65,7 @@ def socket_path() -> Path:
 
 def url() -> str:
     """The Redis URL of the embedded server."""
-    return f"unix://{socket_path()}"
+    return f"unix://{quote(str(socket_path()))}"
 
 
 def _client() -> redis.Redis:

@@ -165,7 +165,10 @@ def _tidy(job: int, attempt: int) -> None:
 def main() -> None:
     """Entry of the child process."""
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which tells us
+    # Ctrl-C, a service manager's or a batch system's stop and a closed terminal reach us and the supervisor alike:
+    # it tells us to stop, and waits for a checkpoint.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     # Whatever a library prints must not get between our lines: events leave on a private descriptor, and
     # standard output becomes standard error, which the supervisor's log catches.
     outgoing = os.fdopen(os.dup(1), "wb")

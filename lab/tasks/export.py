@@ -17,10 +17,11 @@ from lab.methods.prompt import system_text
 from lab.methods.recipe import AdapterRef, Recipe, read_book
 from lab.models.lora import Adapter, concatenate
 from lab.models.offline import WHEELS
-from lab.models.peft_format import load_peft, save_peft
+from lab.models.peft_format import save_peft
 from lab.models.training import Servable
 from lab.models.virtual import VirtualTokens
 from lab.store.artifacts import Artifacts, artifacts_in
+from lab.tasks.adapters import as_trained
 from lab.tasks.exported import LORA, PROMPT, README, RECIPE, Exported, Order, Part, readme
 
 
@@ -59,7 +60,7 @@ def _learned(artifacts: Artifacts, stack: tuple[AdapterRef, ...]) -> dict[str, S
     loras: list[tuple[Adapter, float]] = []
     found: dict[str, Servable] = {}
     for reference in stack:
-        learned = _read(artifacts, reference)
+        learned = as_trained(artifacts.fetched(reference.folder), reference)
         if isinstance(learned, Adapter):
             loras.append((learned, reference.weight))
         elif isinstance(learned, VirtualTokens):
@@ -71,14 +72,6 @@ def _learned(artifacts: Artifacts, stack: tuple[AdapterRef, ...]) -> dict[str, S
         adapters, weights = zip(*loras, strict=True)
         found = {LORA: adapters[0] if alone else concatenate(adapters, weights)} | found
     return found
-
-
-def _read(artifacts: Artifacts, reference: AdapterRef) -> Servable:
-    folder = artifacts.fetched(reference.folder)
-    learned = load_peft(folder)
-    if learned.digest() != reference.digest:
-        raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")
-    return learned
 
 
 def main() -> int:

@@ -10,9 +10,8 @@ from lab.errors import LabError
 from lab.methods.recipe import AdapterRef, Recipe
 from lab.models.base import BaseModel, load_base
 from lab.models.embedder import Embedder
-from lab.models.peft_format import load_peft
 from lab.models.resident import Resident, Stack
-from lab.models.training import Servable
+from lab.tasks.adapters import as_trained
 from lab.tasks.base_identity import fingerprint
 from lab.tasks.context import JobContext
 
@@ -65,7 +64,7 @@ def resident(context: JobContext, recipes: list[Recipe]) -> Resident:
                 new[reference.digest] = reference
     folders = context.fetch([reference.folder for reference in new.values()])
     for folder, reference in zip(folders, new.values(), strict=True):
-        held.resident.add(_load(folder, reference))
+        held.resident.add(as_trained(folder, reference))
         held.loaded.add(reference.digest)
     return held.resident
 
@@ -84,13 +83,6 @@ def _check_weights(base: str, wanted: str, found: str) -> None:
 def stack(adapters: Sequence[AdapterRef]) -> Stack:
     """Adapters as a row of `lab.models.serve` names them: by digest, which is their resident id."""
     return tuple((reference.digest, reference.weight) for reference in adapters)
-
-
-def _load(folder: Path, reference: AdapterRef) -> Servable:
-    adapter = load_peft(folder)
-    if adapter.digest() != reference.digest:
-        raise LabError(f"{folder}: these are not the weights that were trained; run the study again, and they are.")
-    return adapter
 
 
 def embedder(context: JobContext) -> Embedder:

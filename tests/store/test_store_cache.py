@@ -8,6 +8,7 @@ import time
 import pytest
 from stores import compute
 
+from lab.store import locks
 from lab.store.artifacts import Artifacts
 from lab.store.cache import make_room
 
@@ -85,3 +86,18 @@ def test_an_attempt_that_is_not_finished_stays(kept):
     (folder / "file").write_text("growing" * 10_000)
     make_room(kept, 1 * KB, time.time())
     assert here(kept) == ["4/1"]
+
+
+def test_one_job_at_a_time_makes_room(kept):
+    """Two at once counted each other's, and found it gone."""
+    with locks.unless_busy(kept.root / ".room") as first:
+        assert first
+        assert make_room(kept, 1 * KB, time.time()) == []
+    assert make_room(kept, 1 * KB, time.time()) != []
+
+
+def test_what_a_download_that_was_cut_off_has_left_goes_too(kept):
+    (kept.root / "1/1/.file.part").write_text("half")
+    (kept.root / "1/1/adapters/0000").mkdir(parents=True)
+    (kept.root / "1/1/adapters/0000/.file.part").write_text("half")
+    assert "1/1" in make_room(kept, 1 * KB, time.time())

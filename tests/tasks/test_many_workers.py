@@ -33,11 +33,18 @@ def test_a_worker_killed_in_the_middle_of_a_job_loses_nothing(lab_home, ships: F
     assert [worker.pid for worker in list_workers()] == [worker.pid for worker in local_workers()]
 
 
-def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(lab_home, ships: Fleet):
+@pytest.mark.parametrize("everybody", [False, True], ids=["the worker", "all its processes"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_told_to_stop_writes_a_checkpoint_and_hands_its_job_back(
+    lab_home, ships: Fleet, number: signal.Signals, everybody: bool
+):
+    """Service managers and batch systems tell all processes, not the first alone."""
     first = ships.start()
     ids = submit(drill("long", steps=60, pause=0.05, checkpoint_every=1000))
     eventually(at_step(ids[0], 4))
-    first.send_signal(signal.SIGTERM)
+    told = psutil.Process(first.pid).children(recursive=True) if everybody else []
+    for process in [*told, first]:
+        process.send_signal(number)
     assert first.wait(10) == 0
     row = job(ids[0])
     assert (row.state, row.crashes, row.tries, row.checkpoint_step > 3) == ("READY", 0, 0, True)

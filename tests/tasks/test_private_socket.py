@@ -17,7 +17,7 @@ from lab.db.migrate import migrate
 from lab.errors import LabError
 from lab.safe import SafeStream
 from lab.tasks import embedded
-from lab.tasks.queue import JobQueue
+from lab.tasks.queue import JobQueue, check_redis, waiting_messages
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
@@ -148,3 +148,14 @@ def test_a_disk_that_went_read_only_is_one_sentence_of_a_worker(server):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "cannot be made or written ([Errno 30] Read-only file system" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["why?", "100%25", "a b#c"])
+def test_it_is_reached_in_a_folder_of_any_name(name: str):
+    with tempfile.TemporaryDirectory(prefix="lab-") as home, own_lab(Path(home) / name):
+        embedded.start()
+        try:
+            check_redis()
+            assert waiting_messages("work") == 0
+        finally:
+            embedded.stop()
