@@ -59,7 +59,7 @@ def test_what_was_fetched_once_is_not_asked_for_again(published, store):
 def test_what_lies_here_of_another_database_under_the_same_name_gives_way(published):
     """Somebody tried the lab alone on this machine first: its job 12 was another one."""
     other, digest = published
-    compute(other, "12/1", {name: "another lab's" for name in BOOK})
+    compute(other, "12/1", dict.fromkeys(BOOK, "another lab's"))
     assert (other.fetched("12/1", digest) / "recipes.json").read_text() == "{}"
     assert (other.fetched("12/1/adapters/0002") / "weights").read_text() == "weights of 2"
 
