@@ -29,6 +29,12 @@ def backup(file: Annotated[Path, typer.Argument(help="A new file.")], json: Json
         return
     what = f"{packed.jobs:,} jobs, {packed.rows:,} rows, {packed.files:,} files"
     console.print(f"wrote {packed.file}: {size_text(packed.bytes)}, {what}", soft_wrap=True)
+    if packed.anew:
+        console.print(
+            f"note: the checkpoints of {packed.anew} unfinished job(s) lie on other machines, and are not in it; where "
+            "it is restored, these start anew",
+            soft_wrap=True,
+        )
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that `lab backup` wrote.")], json: Json = False) -> None:

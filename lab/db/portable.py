@@ -22,7 +22,8 @@ from lab.errors import LabError
 
 SUFFIX = ".jsonl"
 _LEFT_OUT = ("worker",)  # they are where they are
-_JOB_COLUMN = {
+_LEFT_OUT_BY = {  # the column that names a job, or a data set
+    "dataset": "digest",
     "job": "id",
     "jobparent": "child",
     "runmetric": "job",
@@ -41,8 +42,14 @@ def _tables() -> list[Table]:
 # ---------------------------------------------------------------- from the database
 
 
-def dump(connection: Connection, folder: Path, without: Collection[int]) -> int:
-    """Write every table to `folder`, the rows of some jobs left out; returns how many rows."""
+def dump(connection: Connection, folder: Path, without: Collection[int | str]) -> int:
+    """Write every table to `folder`, without the rows of some jobs and data sets; returns how many rows.
+
+    Args:
+        connection: within one transaction.
+        folder: is there, and empty.
+        without: ids of jobs, and digests of data sets.
+    """
     number = 0
     for table in _tables():
         with (folder / f"{table.name}{SUFFIX}").open("wb") as file:
@@ -53,9 +60,9 @@ def dump(connection: Connection, folder: Path, without: Collection[int]) -> int:
     return number
 
 
-def _rows(connection: Connection, table: Table, without: set[int]) -> Iterator[Sequence[Any]]:
-    job = _JOB_COLUMN.get(table.name)
-    place = table.columns.keys().index(job) if job else None
+def _rows(connection: Connection, table: Table, without: set[int | str]) -> Iterator[Sequence[Any]]:
+    column = _LEFT_OUT_BY.get(table.name)
+    place = table.columns.keys().index(column) if column else None
     for row in connection.execute(select(table), execution_options={"yield_per": _AT_ONCE}):
         if place is None or row[place] not in without:
             yield row

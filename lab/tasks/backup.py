@@ -26,9 +26,10 @@ from lab.errors import LabError
 from lab.paths import part_of
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
+from lab.store.checkpoints import fetched_checkpoint
 from lab.store.manifest import MANIFEST_FILE, parsed
 from lab.tasks.archive import FILES, ROWS, Packer, Tell
-from lab.tasks.deep import Committed, needed
+from lab.tasks.deep import Committed, data_set_faults, needed
 from lab.tasks.leftovers import CHATS, KEPT
 
 _LOOKS = 3  # at a checkpoint that is being replaced
@@ -43,6 +44,7 @@ class Packed:
     rows: int
     jobs: int
     files: int
+    anew: int  # jobs whose checkpoint lies on another machine alone: where it is restored, they start anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def backup(file: Path, tell: Tell = lambda _, __: None) -> Packed:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=root) as temporary:
             moment = _look(Path(temporary))
-            members = list(_members(moment, Path(temporary)))
+            kept = [name for name in moment.checkpoints if _freeze(name, Path(temporary))]
+            members = list(_members(moment, kept, Path(temporary)))
             total = _check_room(file, members)
             _write(part, moment, members, total, tell)
             _check_free(file)  # somebody else's backup may have been faster
@@ -88,7 +91,8 @@ def backup(file: Path, tell: Tell = lambda _, __: None) -> Packed:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
-    return Packed(file, file.stat().st_size, moment.rows, moment.jobs, len(members))
+    anew = len(moment.checkpoints) - len(kept)
+    return Packed(file, file.stat().st_size, moment.rows, moment.jobs, len(members), anew)
 
 
 def _check_free(file: Path) -> None:
@@ -105,28 +109,29 @@ def _look(temporary: Path) -> _Moment:
 
 def _moment(connection: Connection, folder: Path) -> _Moment:
     with Session(connection) as session:
-        spare = find_unneeded(session, timedelta(days=load_settings().keep_days)).jobs
+        spare = find_unneeded(session, timedelta(days=load_settings().keep_days))
         committed, data_sets = needed(session)
         rest = select(Job.id, Job.checkpoint).where(Job.state != State.SUCCEEDED, col(Job.checkpoint).is_not(None))
-        checkpoints = [checkpoint or "" for job, checkpoint in session.exec(rest) if job not in spare]
-        jobs = len(set(session.exec(select(Job.id))) - spare)
-    rows = portable.dump(connection, folder, spare)
+        checkpoints = [checkpoint or "" for job, checkpoint in session.exec(rest) if job not in spare.jobs]
+        jobs = len(set(session.exec(select(Job.id).where(Job.kind != "chat"))) - spare.jobs)
+    rows = portable.dump(connection, folder, [*spare.jobs, *spare.datasets])
     return _Moment(portable.head(connection), rows, jobs, committed, checkpoints, data_sets)
 
 
 # ---------------------------------------------------------------- what belongs to it
 
 
-def _members(moment: _Moment, temporary: Path) -> Iterator[_Member]:
-    """Every file, checkpoints first: they do not wait."""
-    frozen = [name for name in moment.checkpoints if _freeze(name, temporary)]
+def _members(moment: _Moment, checkpoints: list[str], temporary: Path) -> Iterator[_Member]:
+    """Every file; those of checkpoints as they were kept, for they do not wait."""
     for path in sorted((temporary / ROWS).iterdir()):
         yield _Member(f"{ROWS}/{path.name}", path)
-    for name in frozen:
+    for name in checkpoints:
         yield from _below(temporary / name, f"{FILES}/{name}")
     for one in moment.committed:
         yield from _artifact(one)
     for row in moment.data_sets:
+        if fault := next(data_set_faults(row), None):
+            raise LabError(fault)
         yield from _below(artifacts().fetched(row.folder), f"{FILES}/{row.folder}")
     for own in (KEPT, CHATS):
         yield from _below(load_settings().artifacts / own, f"{FILES}/{own}")
@@ -157,9 +162,12 @@ def _below(folder: Path, name: str) -> Iterator[_Member]:
 def _freeze(checkpoint: str, temporary: Path) -> bool:
     """Keep a checkpoint as it is now, whatever its job does next: its files are replaced, never changed.
 
-    Returns whether that was possible; without it the job starts anew where it is restored.
+    One of another machine comes from the store. Returns whether that was possible; without it the job starts anew where
+    it is restored.
     """
-    source, frozen = load_settings().artifacts / checkpoint, temporary / checkpoint
+    source, frozen = fetched_checkpoint(artifacts(), checkpoint), temporary / checkpoint
+    if source is None:
+        return False
     for _ in range(_LOOKS):
         before = _listed(source)
         try:

@@ -60,7 +60,7 @@ def check_deeply(tell: Tell = lambda _, __: None) -> Checked:
         violations += found if found and _still_there(one) else []
     for done, row in enumerate(data_sets, len(committed)):
         tell(done, total)
-        violations += _data_set(row)
+        violations += data_set_faults(row)
     return Checked(jobs, len(committed), len(data_sets), violations)
 
 
@@ -137,7 +137,8 @@ class _Bases:
                 yield f"its base model in {base} is missing or another one by now; bring back the one it was trained on"
 
 
-def _data_set(row: Dataset) -> Iterator[str]:
+def data_set_faults(row: Dataset) -> Iterator[str]:
+    """A sentence if it is not here, or not what it was."""
     folder = load_settings().artifacts / row.folder
     try:
         same = digest(read_chat(artifacts().fetched(row.folder))) == row.digest

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from household import Attempt, bring_in, clear, done, furnish, ids, is_whole, plan, root, start, study, tree
-from planned import claimed, job, own_lab, states
+from planned import claimed, forget_settings, job, own_lab, states
 from sqlmodel import SQLModel, select
 
 from lab.db import jobs, migrate
@@ -19,6 +19,7 @@ from lab.db.tables import Dataset
 from lab.errors import LabError
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
+from lab.store.checkpoints import publish_checkpoint
 from lab.tasks import backup as packing
 from lab.tasks.backup import backup
 from lab.tasks.restore import restore
@@ -119,6 +120,48 @@ def test_what_nobody_needs_stays_behind(lab_home, tmp_path, new_lab):
     assert ids() == [2]
     assert [path.name for path in root().iterdir() if path.name.isdecimal()] == ["2"]
     assert is_whole()
+
+
+def test_data_that_was_brought_in_for_a_plan_alone_stays_behind(lab_home, tmp_path, new_lab):
+    """`lab run --plan` and a study that is refused leave a row: with it, the backup could not be restored."""
+    furnish(tmp_path / "people")
+    planned_only = bring_in(tmp_path / "others", seed=1)
+    shutil.rmtree(root() / planned_only.folder)
+    backup(tmp_path / "lab.tar")
+    new_lab("sqlite")
+    restore(tmp_path / "lab.tar")
+    assert len(rows()["dataset"]) == 1
+    assert is_whole()
+
+
+@pytest.mark.parametrize("damage", ["gone", "a line less"])
+def test_data_that_a_study_needs_is_checked(lab_home, tmp_path, damage):
+    furnish(tmp_path / "people")
+    (folder,) = (root() / "datasets").iterdir()
+    if damage == "gone":
+        shutil.rmtree(folder)
+    else:
+        lines = (folder / "dialogues.jsonl").read_bytes().splitlines(keepends=True)
+        (folder / "dialogues.jsonl").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(LabError, match=r"data set people: .* is missing or changed"):
+        backup(tmp_path / "lab.tar")
+
+
+def test_a_checkpoint_of_another_machine_comes_from_the_store(lab_home, tmp_path, monkeypatch, new_lab):
+    """Whoever backs up where no job runs had them left out, and was not told."""
+    (tmp_path / "store").mkdir()
+    monkeypatch.setenv("LAB_ARTIFACTS_URL", str(tmp_path / "store"))
+    forget_settings()
+    furnish(tmp_path / "people")
+    for folder in ("1/1", "2/1", *(f"datasets/{one.name}" for one in (root() / "datasets").iterdir())):
+        artifacts().publish(folder)
+    publish_checkpoint(artifacts(), "3/1/checkpoint")
+    for number in (3, 6):
+        shutil.rmtree(root() / f"{number}/1")
+    assert backup(tmp_path / "lab.tar").anew == 1, "that of 6 is nowhere"
+    new_lab("sqlite")
+    restore(tmp_path / "lab.tar")
+    assert [job(n).checkpoint_step for n in (3, 6)] == [7, 0]
 
 
 def test_a_checkpoint_that_is_replaced_meanwhile_is_one_of_one_moment(lab_home, tmp_path):
