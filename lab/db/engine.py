@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -43,6 +44,10 @@ def _postgres() -> dict[str, Any]:
         # A frozen client in the middle of a transaction loses its row locks.
         "options": f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
     }
+
+
+class RefusedError(LabError):
+    """A statement that the database will not have."""
 
 
 class DatabaseError(LabError):
@@ -141,6 +146,7 @@ def connected(*, writing: bool, snapshot: bool = False) -> Iterator[Connection]:
 
     Raises:
         DatabaseError: the database does not answer, is locked for too long, or its disk is full.
+        RefusedError: it answers, and will not have this statement; asking again would change nothing.
     """
     options: dict[str, Any] = {"writing": writing}
     if snapshot and engine().dialect.name == "postgresql":
@@ -151,7 +157,22 @@ def connected(*, writing: bool, snapshot: bool = False) -> Iterator[Connection]:
     except IntegrityError:
         raise  # a fault of ours, not of the database's
     except (DriverError, InterfaceError) as error:
-        raise _unusable(error) from error
+        raise (_refused(error) if _is_refused(error) else _unusable(error)) from error
+
+
+# Classes of SQLSTATE (PostgreSQL's documentation, appendix A) that say no to a statement, whenever it comes: feature
+# not supported, cardinality, data, integrity, syntax or access, check option, program limit.
+_NO = ("0A", "21", "22", "23", "42", "44", "54")
+
+
+def _is_refused(error: DriverError | InterfaceError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return str(state).startswith(_NO) if state else isinstance(error.orig, sqlite3.DataError)
+
+
+def _refused(error: DriverError | InterfaceError) -> RefusedError:
+    reason = str(error.orig).strip().splitlines()[0]
+    return RefusedError(f"the database refused what was to be written or read ({reason}).")
 
 
 def _unusable(error: Exception) -> DatabaseError:

@@ -115,6 +115,7 @@ CHAT = {
         dialogue("started_at", "2019-01-01T00:00:00Z", 2),
         r"dialogues.jsonl:3: started_at .* before",
     ),
+    "task type is a story": (dialogue("task_type", "x" * 201), r"task_type is .*; use 200 characters at most"),
     "task type is a number": (dialogue("task_type", 3), r"task_type is 3; it must be a text"),
     "no such routine": (dialogue("applied_routines", [2], 1), r"dialogues.jsonl:2: applied_routines holds 2; give pos"),
     "deep nesting": (dialogue("context", {"a": nested(20)}), r"context holds values nested more than 16 deep"),

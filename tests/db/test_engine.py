@@ -9,7 +9,7 @@ import pytest
 from planned import forget_settings, own_lab, planned, submit
 
 from lab.db import engine as engines
-from lab.db.engine import DatabaseError, connected, engine, make_engine, reading, writing
+from lab.db.engine import DatabaseError, RefusedError, connected, engine, make_engine, reading, writing
 from lab.db.migrate import migrate
 from lab.errors import LabError
 
@@ -97,3 +97,19 @@ def test_each_folder_has_its_own_database_whatever_its_name(tmp_path, name):
         migrate()
         assert (artifacts / "lab.db").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1/0",
+        "SELECT nothing",
+        "CREATE TEMPORARY TABLE wide (word text)",  # it is there already
+        "INSERT INTO wide SELECT string_agg(md5(n::text), '') FROM generate_series(1, 999) n",  # no index takes it
+    ],
+)
+def test_a_statement_that_postgres_will_not_have_is_no_database_out_of_reach(postgres_lab, statement):
+    """Repeated for ever, it would keep its job running, and all others waiting."""
+    says = r"^the database refused what was to be written or read \(.+\)\.$"
+    with pytest.raises(RefusedError, match=says), connected(writing=True) as connection:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE wide (word text PRIMARY KEY); {statement}")

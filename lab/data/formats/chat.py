@@ -91,7 +91,7 @@ def _read_dialogue(record: Record, personas: Known) -> Dialogue | None:
     context = record.want("context", dict)
     record.free("context")
     messages = read_messages(record, "content", ROLES)
-    task_type = record.maybe_text("task_type")
+    task_type = record.maybe_name("task_type")
     _, persona = personas.get(persona_id, (0, None))
     routines = persona.routines if persona else None
     applied = read_applied(record, None if routines is None else len(routines))

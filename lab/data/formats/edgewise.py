@@ -159,7 +159,7 @@ def _read_session(record: Record, persona: Persona, before: datetime | None) -> 
     own_id = record.identity("dialogue_id") if "dialogue_id" in record.data else None
     meta = _read_meta(record)
     messages = read_messages(record, "text", ROLES)
-    task_type = record.maybe_text("task_type")
+    task_type = record.maybe_name("task_type")
     applied = read_applied(record, len(persona.routines or ()))
     started_at = record.moment("started_at") if "started_at" in record.data else None
     if not record.ok:

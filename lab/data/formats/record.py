@@ -94,6 +94,13 @@ class Record:
         """As `text`, for a key that may be left out or null."""
         return self._clean(key, self.maybe(key, str))
 
+    def maybe_name(self, key: str) -> str | None:
+        """The same of a short text, by which scores are told apart."""
+        text = self.maybe_text(key)
+        if text is not None and len(text) > MAX_ID:
+            self.fault(f"{key} is {show(text)}; use {MAX_ID} characters at most")
+        return text
+
     def _clean(self, key: str, text: str | None) -> str | None:
         if text is not None and (problem := control(text)):
             self.fault(f"{key} holds {problem}")
