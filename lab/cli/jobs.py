@@ -10,6 +10,7 @@ import typer
 
 from lab.cli.output import console, duration, number, print_json, share, table
 from lab.db import jobs as moves
+from lab.db.engine import DatabaseError
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, get_job, get_study, job_log, list_jobs
 from lab.db.tables import TERMINAL, State
@@ -93,17 +94,30 @@ def retry(ids: JobIds, json: Annotated[bool, typer.Option("--json", help="Print 
 
 
 def _apply(ids: list[int], verb: str, json: bool) -> None:
+    """Every job that it can be done to, whatever the others are; then what it could not be done to."""
     states: dict[int, State] = {}
-    for job in ids:
-        before = get_job(job).row.state
-        after = moves.cancel(job) if verb == "cancel" else moves.retry(job)
-        if after is None:
-            hint = "only failed, dead and cancelled jobs can be tried again" if verb == "retry" else "it has ended"
-            raise LabError(f"job {job} is {before}; {hint}.")
-        states[job] = after
+    refused = []
+    for job in dict.fromkeys(ids):
+        try:
+            states[job] = _moved(job, verb)
+        except DatabaseError:
+            raise
+        except LabError as error:
+            refused.append(str(error))
     if json:
         print_json({str(job): state for job, state in states.items()})
-        return
-    for job, state in states.items():
-        asked = "asked to stop" if verb == "cancel" and state is State.RUNNING else str(state)
-        console.print(f"job {job}: {asked}")
+    else:
+        for job, state in states.items():
+            asked = "asked to stop" if verb == "cancel" and state is State.RUNNING else str(state)
+            console.print(f"job {job}: {asked}")
+    if refused:
+        raise LabError(" ".join(refused))
+
+
+def _moved(job: int, verb: str) -> State:
+    before = get_job(job).row.state
+    after = moves.cancel(job) if verb == "cancel" else moves.retry(job)
+    if after is None:
+        hint = "only failed, dead and cancelled jobs can be tried again" if verb == "retry" else "it has ended"
+        raise LabError(f"job {job} is {before}; {hint}.")
+    return after
