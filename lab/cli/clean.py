@@ -88,9 +88,7 @@ def _print(found: Found, study: str | None) -> None:
     elif study is None:
         console.print("nothing to remove.")
     if study is not None:
-        console.print(
-            f"this gives study {study} up; jobs of it that run are asked to stop, and go with the next clean."
-        )
+        console.print(f"this gives study {study} up; jobs that run are asked to stop, and go with the next clean.")
     if found.foreign:
         console.print(
             f"left alone: {len(found.foreign)} folder(s) of jobs that this database has never had, such as "

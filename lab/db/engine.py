@@ -36,6 +36,7 @@ def _postgres() -> dict[str, Any]:
     seconds, milliseconds = math.ceil(_patience()), round(1000 * _patience())
     return {
         "connect_timeout": seconds,
+        "client_encoding": "utf8",  # else a server of SQL_ASCII gives bytes, before its encoding can be asked for
         # A server that vanished without a word is noticed by the kernel, not after its default of many minutes.
         "keepalives_idle": 5,
         "keepalives_interval": 2,

@@ -51,6 +51,8 @@ def migrate() -> None:
         LabError: the database cannot be reached, was written by a newer version, or has workers of an older one.
     """
     with connected(writing=False) as connection:
+        if connection.dialect.name == "postgresql":
+            _check_encoding(connection)
         revision = _revision(connection)
     if revision == _revisions()[-1]:
         return  # as nearly always: without a write lock, and without importing alembic
@@ -65,6 +67,20 @@ def migrate() -> None:
         if revision is not None and revision not in _revisions():
             raise LabError(f"the database has schema {revision} of a newer Persona Lab; use that version.")
         command.upgrade(alembic_config(connection), "head")
+
+
+def _check_encoding(connection: Connection) -> None:
+    """Refuse a database that cannot hold every text: a job would fail when its scores are written, after all its work.
+
+    Raises:
+        LabError: says how to make another.
+    """
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise LabError(
+            f"the database's encoding is {encoding}, which cannot hold every text; make one with CREATE DATABASE lab "
+            "ENCODING 'UTF8' TEMPLATE template0, and name that in database_url."
+        )
 
 
 def _check_nobody_works() -> None:

@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from planned import own_lab, planned, state, submit
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from lab.db.engine import connected
@@ -71,3 +72,20 @@ def test_a_database_of_a_newer_program_is_refused_and_left_alone(new_database):
     with pytest.raises(LabError, match="schema 9999 of a newer Persona Lab; use that version"):
         migrate()
     assert state(a) == "READY"
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    postgres: Callable[[], str], tmp_path: Path, encoding: str
+) -> None:
+    """Scores of a persona with another alphabet failed when they were written, after all the work."""
+    url = make_url(postgres())
+    name = f"narrow_{encoding.lower()}"
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+    engine.dispose()
+    narrow = url.set(database=name).render_as_string(hide_password=False)
+    says = f"the database's encoding is {encoding}, which cannot hold every text; make one with CREATE DATABASE"
+    with own_lab(tmp_path, LAB_DATABASE_URL=narrow), pytest.raises(LabError, match=says):
+        migrate()
