@@ -11,6 +11,7 @@ import typer
 
 from lab.cli.output import console, first_of, marked, print_json
 from lab.db import jobs
+from lab.db.migrate import migrate
 from lab.db.queries import Reply, StudyRow, books, get_reply, get_study
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
@@ -35,11 +36,10 @@ def chat(
     from lab.tasks.local import ensure_running
 
     given = None if context is None else parsed(context)
-    ensure_running()
+    migrate()
     row = get_study(study)
-    who = _person(row, persona)
-    ready = [book.method for book in books(row.id)]
-    how = method or (ready[-1] if ready else "")
+    who, how = _person(row, persona), _method(row, method)
+    ensure_running()
     # As on the Chat screen: a dialogue goes on where the persona was last seen.
     partner = _Partner(row, how, who.persona_id, who.context if given is None else given)
     if message is None:
@@ -75,6 +75,15 @@ def _person(study: StudyRow, wanted: str | None) -> Person:
     if wanted not in known:
         raise LabError(f"study '{study.name}' has no persona '{wanted}'; it has {first_of(list(known))}")
     return known[wanted]
+
+
+def _method(study: StudyRow, wanted: str | None) -> str:
+    ready = [book.method for book in books(study.id)]
+    if not ready:
+        raise LabError(f"no method of study '{study.name}' is ready; `lab jobs {study.name}` shows how far they are.")
+    if wanted is not None and wanted not in ready:
+        raise LabError(f"study '{study.name}' has no recipe for method '{wanted}'; ready are {first_of(ready)}")
+    return wanted or ready[-1]
 
 
 def _talk(partner: _Partner) -> None:

@@ -74,7 +74,10 @@ def logs(
             return
         for line in lines:
             console.print(f"{line.at.astimezone():%H:%M:%S} {line.text}", markup=False)
-        if not follow or get_job(job).row.state in TERMINAL:
+        row = get_job(job).row
+        if not follow or row.state in TERMINAL:
+            if row.error and row.state in TERMINAL:
+                console.print(f"{row.state}: {row.error}", markup=False)
             return
         time.sleep(0.5)
 

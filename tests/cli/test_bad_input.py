@@ -112,8 +112,10 @@ def test_a_base_model_that_is_not_there_fails_its_jobs_with_a_sentence(shell, st
     shell.ok("run", "--data", str(star_like), "--base", "./no-such-model", "--methods", "unified", "--json")
     said = shell.refused("wait")
     assert "no-such-model" in said
-    states = {job["kind"]: job["state"] for job in orjson.loads(shell.ok("jobs", "--json"))}
-    assert states == {"train": "FAILED", "evaluate": "SKIPPED"}
+    jobs = {job["kind"]: job for job in orjson.loads(shell.ok("jobs", "--json"))}
+    assert {kind: job["state"] for kind, job in jobs.items()} == {"train": "FAILED", "evaluate": "SKIPPED"}
+    last = shell.ok("logs", str(jobs["train"]["id"]), COLUMNS="400").splitlines()[-1]
+    assert last == f"FAILED: {jobs['train']['error']}"
 
 
 def test_another_study_under_the_same_name_says_what_left(shell, star_like):

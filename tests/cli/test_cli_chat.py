@@ -54,3 +54,11 @@ def test_what_is_refused(study):
     assert "'rainy' is not key=value" in study.refused("chat", "talk", "-m", "Hello", "--context", "rainy")
     said = study.refused("chat", "talk", "-m", "Hello", "--persona", "nobody")
     assert said.endswith("it has persona_000, persona_001")
+    said = study.refused("chat", "talk", "-m", "Hello", "--method", "unified")
+    assert said.endswith("study 'talk' has no recipe for method 'unified'; ready are base")
+
+
+def test_what_nobody_can_answer_starts_no_worker(study):
+    study.ok("down")
+    assert "no study named 'nosuch'" in study.refused("chat", "nosuch", "-m", "Hello")
+    assert orjson.loads(study.ok("workers", "--json")) == []
