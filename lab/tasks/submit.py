@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.data.formats.chat import read_chat
 from lab.data.load import load
 from lab.data.rename import renamed
 from lab.data.split import Split, split_by_time
@@ -183,8 +184,17 @@ def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, Dialog
         n_dialogues=len(dataset.dialogues),
     )
     save_dataset(row)  # before its folder is there: a folder without a row is cleaned away
-    keep(dataset, folder.parent, folder.name)
+    if not _is_kept(folder, content):
+        keep(dataset, folder.parent, folder.name, replace=True)
     return row, dataset
+
+
+def _is_kept(folder: Path, content: str) -> bool:
+    """Whether it lies there as it was: a worker may have been killed while it fetched it."""
+    try:
+        return digest(read_chat(folder)) == content
+    except LabError:
+        return False
 
 
 def _check_size(spec: StudySpec, dataset: Dataset) -> None:

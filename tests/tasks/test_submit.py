@@ -156,3 +156,18 @@ def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path
     assert submit(None, options | {"base": str(base)})[1] == ids
     (base / "model.safetensors").write_bytes(b"b" * 10)
     assert set(submit(None, options)[1]).isdisjoint(ids)
+
+
+@pytest.mark.parametrize("damage", ["half", "changed"])
+def test_a_kept_data_set_that_is_not_whole_is_kept_anew(lab_home, tmp_path, damage):
+    """A worker that was killed while it fetched one left half of it, and no study of it could be run here."""
+    data = write_data(tmp_path / "homes")
+    folder = load_settings().artifacts / import_data(str(data)).folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    file = folder / "personas.jsonl"
+    if damage == "half":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes().replace(b"p0", b"p9"))
+    import_data(str(data))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
