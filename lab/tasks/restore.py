@@ -77,6 +77,7 @@ def _put_in_place(rows: Engine, files: Path, about: Unpacked) -> Restored:
     try:
         with Session(rows) as session:
             _check(session, files)
+            _check_numbers(max((job or 0 for job in session.exec(select(Job.id)).all()), default=0))
             kept = _named(session)
         with _placed(files, load_settings().artifacts):
             _publish(kept)
@@ -109,6 +110,23 @@ def _check(session: Session, files: Path) -> None:
             _inside(folder)
         if job.state is State.SUCCEEDED and job.kind != "chat":
             verify_manifest(files / (job.artifact or ""), job.manifest or "")
+
+
+def _check_numbers(last: int) -> None:
+    """Jobs to come get the numbers after the last one's: what lies under these would be taken for theirs.
+
+    Such are the jobs that ran after the backup was made.
+    """
+    here = artifacts()
+    places = {str(here.root): [path.name for path in here.root.iterdir()]}
+    if here.remote is not None:
+        places[f"the store {here.remote.shown}"] = here.remote.folders("")
+    for place, names in places.items():
+        if later := sorted(int(name) for name in names if name.isdecimal() and int(name) > last):
+            raise LabError(
+                f"its last job is {last}, but {place} has folders of later ones ({', '.join(map(str, later[:3]))}"
+                f"{', …' if later[3:] else ''}), whose numbers new jobs will get; name an empty one, or remove these"
+            )
 
 
 def _inside(folder: str) -> None:

@@ -259,6 +259,27 @@ def test_a_lab_in_use_is_not_overwritten(database, tmp_path):
     assert (rows(), tree(root())) == (before, files)
 
 
+@pytest.mark.parametrize("where", ["here", "store"])
+def test_where_jobs_of_after_the_backup_lie_it_is_not_restored(lab_home, tmp_path, monkeypatch, new_lab, where):
+    """New jobs get their numbers: they failed when they were published, after all their work."""
+    furnish(tmp_path / "people")
+    backup(tmp_path / "lab.tar")
+    place = new_lab("sqlite")
+    if where == "store":
+        place = tmp_path / "store"
+        monkeypatch.setenv("LAB_ARTIFACTS_URL", str(place))
+        forget_settings()
+    (place / "6" / "2").mkdir(parents=True)
+    for later in (7, 12):
+        (place / str(later) / "1").mkdir(parents=True)
+    with pytest.raises(LabError, match=r"its last job is 6, but .* has folders of later ones \(7, 12\), whose numbers"):
+        restore(tmp_path / "lab.tar")
+    for later in (7, 12):
+        shutil.rmtree(place / str(later))
+    shutil.rmtree(place / "6")
+    assert restore(tmp_path / "lab.tar").jobs == 6
+
+
 def test_a_file_that_is_there_is_not_overwritten(lab_home, tmp_path):
     (tmp_path / "lab.tar").write_text("precious")
     with pytest.raises(LabError, match=r"lab.tar is there already; name another file"):
