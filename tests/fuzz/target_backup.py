@@ -17,12 +17,15 @@ import torch
 from dataset_strategies import tiny
 from hostile import PATHS, PICKLES, damaged, json_like, texts
 from hypothesis import strategies as st
-from planned import DATA, all_jobs, claimed, planned, submit, succeed_on_disk
+from planned import all_jobs, claimed, planned, succeed_on_disk
 from safetensors.torch import save_file
 from target import Target, told
 from target_queue import _empty, lab
 
 from lab.data.store import keep
+from lab.data.types import digest
+from lab.db.studies import save_dataset, save_study
+from lab.db.tables import Dataset, Study
 from lab.models.checkpoint import Checkpoint, load
 from lab.settings import load_settings
 from lab.tasks.archive import MANIFEST
@@ -37,15 +40,23 @@ def _members(home: Path) -> dict[str, bytes]:
     """A sound backup, by the names in it: two jobs, one of which has succeeded."""
     del home
     root = load_settings().artifacts
-    keep(tiny(1, 3), root / "datasets", "data")
-    submit(planned("a"), planned("b", "a"))
+    data = tiny(1, 3)
+    content = digest(data)
+    folder = keep(data, root / "datasets", content[:16])
+    row = Dataset(
+        digest=content, name="data", source="here", folder=f"datasets/{folder.name}", n_personas=1, n_dialogues=3
+    )
+    save_dataset(row)
+    spec = {"dtype": "auto", "personas": None, "dialogues": None, "split": [0.6, 0.2, 0.2]}
+    plan = [planned("a", spec={"data": content}), planned("b", "a", spec={"data": content})]
+    save_study(Study(name="study", spec=spec, dataset=content, base="base"), plan, max_tries=2)
     assert succeed_on_disk(claimed())
     file = root.parent / "sound.tar"
     backup(file)
     with tarfile.open(file) as tar:
         found = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}  # type: ignore[union-attr]
     file.unlink()
-    assert DATA in str(found)
+    assert content in str(found)
     return found
 
 

@@ -356,7 +356,7 @@ def test_models_of_any_name_and_place_make_methods():
 @pytest.mark.timeout(20)
 def test_methods_that_stand_on_each_other_in_many_ways_are_looked_at_once():
     def route(floor: int) -> dict[str, Any]:
-        return NOTHING | {"route": {"among": [f"a{floor + 1}", f"b{floor + 1}"]}}
+        return NOTHING | {"route": {"how": "random", "among": [f"a{floor + 1}", f"b{floor + 1}"]}}
 
     floors = {f"{side}{floor}": route(floor) for side in "ab" for floor in range(40)}
     study = parse_study(STUDY | {"methods": ["a0"], "method": floors | {"a40": LORA, "b40": NOTHING}}, "s.toml")
