@@ -34,6 +34,14 @@ def keep(dataset: Dataset, store: Path, name: str, *, replace: bool = False) -> 
     return folder
 
 
+def is_whole(folder: Path, content: str) -> bool:
+    """Whether the data set of this digest lies in a folder, as it was."""
+    try:
+        return digest(read_chat(folder)) == content
+    except LabError:
+        return False
+
+
 def locate(source: str, store: Path) -> str:
     """What to load for a name or path: the folder of a kept data set of that name, else the source."""
     if NAME.fullmatch(source) and (store / source / DIALOGUES).is_file():

@@ -26,6 +26,27 @@ def check_methods(declared: Methods, families: Mapping[str, tuple[str, ...]], na
         _check_method(declared, families, name, where, (), sound)
 
 
+def check_candidates(declared: Methods, names: Iterable[str], where: str) -> None:
+    """Refuse a route by val among methods that were fitted to val: they look better on it than they are.
+
+    For new studies; one that was kept before this was refused can still be read.
+
+    Raises:
+        LabError: one sentence that begins with `where`.
+    """
+    found = list(dict.fromkeys(names))
+    for name in found:  # grows while it is gone through
+        found += [under for under in declared[name].stands_on if under not in found]
+        route = declared[name].route
+        for one in route.among if route is not None and route.how != "random" else ():
+            if fitted := fitted_to_val(declared, one):
+                stands = "" if fitted == one else f", which '{one}' stands on,"
+                raise LabError(
+                    f"{where}: '{name}' chooses by val scores, but '{fitted}'{stands} was itself fitted to val; "
+                    f"leave '{one}' out of 'among'."
+                )
+
+
 def _check_method(
     declared: Methods,
     families: Mapping[str, tuple[str, ...]],
@@ -55,7 +76,6 @@ def _check_method(
     _check_weights_are_here(declared, name, where)
     _check_adapters(declared, name, where)
     _check_swap(declared, name, where)
-    _check_candidates(declared, name, where)
     sound[name] = depth
 
 
@@ -126,18 +146,6 @@ def _check_swap(declared: Methods, name: str, where: str) -> None:
             f"{where}: '{name}' swaps what is the same for all: '{method.on}' serves everyone alike; name one that "
             "does not."
         )
-
-
-def _check_candidates(declared: Methods, name: str, where: str) -> None:
-    """What was fitted to val dialogues looks better on them than it is, and would be chosen for everybody."""
-    route = declared[name].route
-    for one in route.among if route is not None and route.how != "random" else ():
-        if fitted := fitted_to_val(declared, one):
-            stands = "" if fitted == one else f", which '{one}' stands on,"
-            raise LabError(
-                f"{where}: '{name}' chooses by val scores, but '{fitted}'{stands} was itself fitted to val; "
-                f"leave '{one}' out of 'among'."
-            )
 
 
 def _serves_alike(declared: Methods, name: str) -> bool:

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from lab.data.formats.chat import read_chat
-from lab.data.types import digest
+from lab.data.store import is_whole
 from lab.db.engine import reading_at_once
 from lab.db.invariants import check_invariants
 from lab.db.leftovers import find_unneeded
@@ -141,7 +140,7 @@ def data_set_faults(row: Dataset) -> Iterator[str]:
     """A sentence if it is not here, or not what it was."""
     folder = load_settings().artifacts / row.folder
     try:
-        same = digest(read_chat(artifacts().fetched(row.folder))) == row.digest
+        same = is_whole(artifacts().fetched(row.folder), row.digest)
     except StoreError:
         raise
     except (LabError, OSError):

@@ -33,7 +33,7 @@ def _swapped(book: RecipeBook, personas: list[str], seed: int) -> RecipeBook:
     """Every persona with the recipe of one who is served otherwise, its history included, in an order drawn.
 
     Raises:
-        LabError: there is no other persona, or all are served alike.
+        LabError: there is no other persona.
     """
     if len(personas) < 2:
         raise LabError("a single persona cannot be served as another one; take two personas or more.")
@@ -55,10 +55,11 @@ def _served_otherwise(order: list[str], what: dict[str, str]) -> list[tuple[str,
 
     Those who are served alike stand together, the largest group first, and everybody takes from as many places on as
     that group has: nobody's own group reaches so far. Unless it is more than half of all: then the others' are shared.
+    If it is all of them, the control is the method itself, and its verdict in a report says so.
     """
     groups = [[persona for persona in order if what[persona] == one] for one in dict.fromkeys(what.values())]
     if len(groups) == 1:
-        raise LabError("all personas are served alike, so none can be served as another one; leave this method out.")
+        return list(zip(order, order[1:] + order[:1], strict=True))
     groups.sort(key=len, reverse=True)
     row, most = [persona for group in groups for persona in group], len(groups[0])
     if 2 * most <= len(row):

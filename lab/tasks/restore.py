@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, select
 
-from lab.data.formats.chat import read_chat
-from lab.data.types import digest
+from lab.data.store import is_whole
 from lab.db import portable
 from lab.db.engine import connected, reading
 from lab.db.jobs import leave
@@ -103,7 +102,7 @@ def _check(session: Session, files: Path) -> None:
         _inside(row.folder)
         if not (files / row.folder).is_dir():
             raise LabError(f"data set {row.name} is missing in it")
-        if digest(read_chat(files / row.folder)) != row.digest:
+        if not is_whole(files / row.folder, row.digest):
             raise LabError(f"data set {row.name} in it is another one than its row tells of")
     for job in session.exec(select(Job)):
         for folder in filter(None, (job.artifact, job.checkpoint)):

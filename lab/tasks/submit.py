@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.data.formats.chat import read_chat
 from lab.data.load import load
 from lab.data.rename import renamed
 from lab.data.split import Split, split_by_time
-from lab.data.store import keep, locate
+from lab.data.store import is_whole, keep, locate
 from lab.data.types import Dataset as DialogueData
 from lab.data.types import digest
 from lab.db.queries import StudyRow, get_study
@@ -26,6 +25,7 @@ from lab.methods.plan import PlannedJob, plan
 from lab.methods.shard import shard, shards_of
 from lab.methods.spec import Study as StudySpec
 from lab.methods.spec import parse_study, read_content
+from lab.methods.together import check_candidates
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.remote import StoreError
@@ -142,14 +142,16 @@ def declared(said: dict[str, Any], where: str) -> StudySpec:
     """The study that a file or options say, over what this lab and the study that it extends have for it.
 
     Raises:
-        LabError: as `parse_study`; or the study that it extends is not there.
+        LabError: as `parse_study` and `check_candidates`; or the study that it extends is not there.
     """
     extends = said.get("extends")
     default = {"base": load_settings().base}
     content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else default | said
     if "name" not in content:
         content["name"] = study_name(content["data"], content["base"])
-    return parse_study(content, where)
+    study = parse_study(content, where)
+    check_candidates(study.declared(), study.methods, where)
+    return study
 
 
 def study_name(data: str, base: str) -> str:
@@ -184,17 +186,9 @@ def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, Dialog
         n_dialogues=len(dataset.dialogues),
     )
     save_dataset(row)  # before its folder is there: a folder without a row is cleaned away
-    if not _is_kept(folder, content):
+    if not is_whole(folder, content):  # a worker may have been killed while it fetched it
         keep(dataset, folder.parent, folder.name, replace=True)
     return row, dataset
-
-
-def _is_kept(folder: Path, content: str) -> bool:
-    """Whether it lies there as it was: a worker may have been killed while it fetched it."""
-    try:
-        return digest(read_chat(folder)) == content
-    except LabError:
-        return False
 
 
 def _check_size(spec: StudySpec, dataset: Dataset) -> None:
