@@ -84,7 +84,7 @@ def revive_below(session: Session, job: int) -> None:
     """SKIPPED → BLOCKED below a job that gets another chance, except where another parent is still broken."""
     for lower in _lock(session, below(session, job)):
         skipped = update(Job).where(col(Job.id) == lower, col(Job.state) == State.SKIPPED, ~_waits_in_vain())
-        values = {"state": State.BLOCKED, "finished_at": None, "note": ""}
+        values = {"state": State.BLOCKED, "finished_at": None, "note": "", "beat": col(Job.beat) + 1}
         session.execute(skipped.values(**values).execution_options(synchronize_session=False))
 
 

@@ -16,16 +16,19 @@ from lab.db.tables import Job, State, StudyJob
 _RESTLESS = (State.RUNNING, State.RETRY_WAIT)  # change without moving: progress, losses, notes
 _FEW = 500  # ids in one question
 
+_Mark = tuple[str, int, int, int]  # state, attempt, priority, beat
+
 
 class JobTable:
     """Every job but chat answers, newest first. A row that is as it was stays the same object.
 
-    A job that stands still is known by its state, attempt and priority, and by the studies that it serves: of ten
-    thousand, these few numbers are read, and rows only of those that run or have moved.
+    A job that stands still is known by its state, attempt, priority and beat, and by the studies that it serves: of
+    ten thousand, these few numbers are read, and rows only of those that run or have moved.
     """
 
     def __init__(self) -> None:
         self._rows: dict[int, JobRow] = {}
+        self._marks: dict[int, _Mark] = {}
         self._list: list[JobRow] = []
         self._links: list[tuple[int, str]] = []
 
@@ -35,11 +38,11 @@ class JobTable:
             links = _links(session)
             known = self._rows if links == self._links else {}
             marks = _marks(session)
-            moved = [job for job, *mark in marks if (row := known.get(job)) is None or _moved(row, mark)]
+            moved = [job for job, mark in marks.items() if job not in known or self._moved(job, mark)]
             new = {row.id: row for row in _rows(session, moved)}
             waiting = pending_parents(session)
         found = {}
-        for job, *_ in marks:
+        for job in marks:
             if (row := new.get(job) or known.get(job)) is not None:  # else it went in between
                 parents = tuple(waiting.get(job, ()))
                 row = row if row.waits_for == parents else replace(row, waits_for=parents)
@@ -47,8 +50,11 @@ class JobTable:
         # Newest first in either: as many rows, each the object that it was, stand in the same order.
         if len(found) != len(self._rows) or any(self._rows.get(job) is not row for job, row in found.items()):
             self._list = list(found.values())
-        self._rows, self._links = found, links
+        self._rows, self._marks, self._links = found, marks, links
         return self._list
+
+    def _moved(self, job: int, mark: _Mark) -> bool:
+        return mark[0] in _RESTLESS or mark != self._marks[job]
 
 
 def _links(session: Session) -> list[tuple[int, str]]:
@@ -58,18 +64,11 @@ def _links(session: Session) -> list[tuple[int, str]]:
     return [(of, text) for of, text in found]
 
 
-def _marks(session: Session) -> list[tuple[int, str, int, int]]:
-    wanted = columns_of(col(Job.id), type_coerce(col(Job.state), String), col(Job.attempt), col(Job.priority))
-    return [
-        (job, state, attempt, priority)
-        for job, state, attempt, priority in session.execute(
-            wanted.where(col(Job.kind) != "chat").order_by(col(Job.id).desc())
-        )
-    ]
-
-
-def _moved(row: JobRow, mark: list[object]) -> bool:
-    return row.state in _RESTLESS or mark != [row.state, row.attempt, row.priority]
+def _marks(session: Session) -> dict[int, _Mark]:
+    state = type_coerce(col(Job.state), String)
+    wanted = columns_of(col(Job.id), state, col(Job.attempt), col(Job.priority), col(Job.beat))
+    found = session.execute(wanted.where(col(Job.kind) != "chat").order_by(col(Job.id).desc()))
+    return {job: (state, attempt, priority, beat) for job, state, attempt, priority, beat in found}
 
 
 def _rows(session: Session, jobs: list[int]) -> Iterable[JobRow]:

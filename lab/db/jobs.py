@@ -355,7 +355,9 @@ def revive(session: Session, job_id: int) -> State | None:
     if job.state not in BROKEN:
         return None
     job.state, job.error, job.finished_at = State.BLOCKED, None, None
+    job.note = ""
     job.tries = job.crashes = 0
+    job.beat += 1  # it may be in the state it was in before, and those who watch it are to see that it moved
     session.flush()
     graph.unblock(session, [job_id])
     graph.skip_if_in_vain(session, job_id)

@@ -123,3 +123,20 @@ def test_a_study_that_takes_as_many_other_jobs_instead_is_seen():
     table.read()
     submit(planned("b"), planned("c"), study="two")
     assert {row.id for row in table.read() if "two" in row.studies} == {b, c}
+
+
+def test_a_job_that_is_again_in_the_state_it_was_in_is_read_anew():
+    parent, _ = submit(planned("a"), planned("b", "a"))
+    jobs.hand_back(claimed(), "stopped")
+    table = JobTable()
+    table.read()
+    jobs.cancel(parent)
+    jobs.retry(parent)
+    assert table.read() == queries.list_jobs()
+    assert [row.note for row in table.read()] == ["", ""]
+    jobs.cancel(parent)
+    skipped = {row.id: row.finished_at for row in table.read()}
+    jobs.retry(parent)
+    jobs.cancel(parent)
+    assert table.read() == queries.list_jobs()
+    assert all(row.finished_at > skipped[row.id] for row in table.read())
