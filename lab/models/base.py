@@ -114,6 +114,11 @@ def _causal_config(folder: Path, name: str) -> PreTrainedConfig:
     if causal is None or name_of_causal not in (config.architectures or [name_of_causal]):
         kind = ", ".join(config.architectures or [config.model_type])
         raise LabError(f"{name} is not a causal language model (it is {kind}), so it cannot write answers.")
+    if not getattr(config.get_text_config(), "num_attention_heads", None):
+        raise LabError(
+            f"{name} ({config.model_type}) has no attention, so what it has read cannot be kept for many answers at "
+            "once; choose a decoder with attention, such as Qwen, Llama or SmolLM."
+        )
     return config
 
 

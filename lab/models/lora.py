@@ -106,14 +106,15 @@ def attach(model: nn.Module, targets: Sequence[str]) -> dict[str, GroupedLinear]
     """Replace every linear layer named in `targets` by a `GroupedLinear`, in place, and freeze the model.
 
     Returns site (module path) → layer for these targets. Calling it again returns the same layers and adds
-    what is missing. A target that matches no layer is a `LabError`.
+    what is missing. A target that matches no layer, or the output head, is a `LabError`.
     """
     model.requires_grad_(False)
+    head = getattr(model, "get_output_embeddings", lambda: None)()
     sites: dict[str, GroupedLinear] = {}
     linear_names: set[str] = set()
     for path, module in list(model.named_modules()):
-        if not isinstance(module, nn.Linear | GroupedLinear):
-            continue
+        if not isinstance(module, nn.Linear | GroupedLinear) or module is head:
+            continue  # logits are made apart from the model, for wanted tokens only: the head stays what it is
         name = path.rpartition(".")[2]
         linear_names.add(name)
         if name in targets:
@@ -121,7 +122,7 @@ def attach(model: nn.Module, targets: Sequence[str]) -> dict[str, GroupedLinear]
     missing = sorted(set(targets) - {path.rpartition(".")[2] for path in sites})
     if missing:
         raise LabError(
-            f"No linear layer of this model is called {', '.join(missing)}; "
+            f"No linear layer of this model below its output head is called {', '.join(missing)}; "
             f"it has {', '.join(sorted(linear_names)) or 'none'}."
         )
     return sites

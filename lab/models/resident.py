@@ -18,6 +18,7 @@ from lab.models.base import BaseModel
 from lab.models.kv_cache import KeyValueCache, Pasts
 from lab.models.lora import Adapter, Factors, GroupedLinear, attach, clear
 from lab.models.loss import Head
+from lab.models.memory import is_out_of_memory
 from lab.models.training import Servable
 from lab.models.virtual import VIRTUAL, VirtualTokens, key_value_shape
 
@@ -44,6 +45,7 @@ class Resident:
         self._soft: dict[str, Tensor] = {}  # adapter id → input vectors [v, d]
         self._prefixes: dict[str, Tensor] = {}  # adapter id → keys and values [layers, 2, 1, heads, v, size]
         self._check_head()
+        self._check_cache()
 
     def add(self, adapter: Servable) -> str:
         """Keep `adapter` in memory and return its id, its digest. Raises LabError if it is another model's."""
@@ -205,3 +207,29 @@ class Resident:
         error = (self.head.logits(self.hidden(ids, {})) - expected).abs().max()
         if error > 0.05 * expected.abs().max():
             raise LabError(f"{self.base.name} makes its logits in a way this lab does not know.")
+
+    @torch.no_grad()
+    def _check_cache(self) -> None:
+        """Answers grow token by token beside longer rows; see that the model says there what it says alone.
+
+        Architectures without keys and values, or with layers that do not heed padding, are off by all of their logits.
+        """
+        ids = torch.arange(5, 11, device=self.base.device)
+        alone = [self.base.model(input_ids=row[None], use_cache=False).logits[0, -1] for row in (ids, ids[2:])]
+        positions = torch.stack([torch.arange(6), torch.arange(-2, 4)]).to(ids.device)  # [2, 6]
+        mask, cache = positions >= 0, KeyValueCache(self.base.model.config)
+        rows, places = ids * mask, positions.clamp(min=0)
+        try:
+            self.hidden(rows[:, :5], {}, mask[:, :5], places[:, :5], cache)
+            together = self.head.logits(self.hidden(rows[:, 5:], {}, mask, places[:, 5:], cache)[:, -1])
+            same = all((one - own).norm() <= 0.3 * own.norm() for one, own in zip(together, alone, strict=True))
+        except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            same = False
+        if not same:
+            kind = type(self.base.model).__name__
+            raise LabError(
+                f"{self.base.name} ({kind}) keeps what it has read in a way this lab does not know, so it cannot "
+                "answer many at once; choose a decoder with attention, such as Qwen, Llama or SmolLM."
+            )

@@ -7,8 +7,9 @@ from lab.methods.shard import in_shard
 from lab.metrics.similarity import cosine_similarity
 from lab.models.answer import Row
 from lab.models.embedder import Embedder
+from lab.models.likelihood import TurnNll, nll
 from lab.models.resident import Resident
-from lab.models.serve import TurnNll, generate, nll
+from lab.models.serve import generate
 from lab.models.training import Stopped
 from lab.report.predictions import Prediction, write_predictions
 from lab.report.scoring import persona_scores

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, PreTrainedModel
+from transformers import BertConfig, BertModel, MambaConfig, MambaForCausalLM, PreTrainedModel
 
 from lab.errors import LabError
 from lab.models import hub
@@ -96,6 +96,9 @@ def test_what_is_no_model_is_one_clear_sentence(no_hub, folder, tmp_path, tokeni
     encoder = tmp_path / "encoder"
     BertModel(BertConfig(hidden_size=8, num_attention_heads=1, num_hidden_layers=1)).save_pretrained(encoder)
     tokenizer.save_pretrained(encoder)
+    states = tmp_path / "states"
+    MambaForCausalLM(MambaConfig(vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1)).save_pretrained(states)
+    tokenizer.save_pretrained(states)
     empty = tmp_path / "empty"
     empty.mkdir()
     for name, sentence in {
@@ -103,6 +106,7 @@ def test_what_is_no_model_is_one_clear_sentence(no_hub, folder, tmp_path, tokeni
         "./nowhere": "There is no model folder ./nowhere",
         "a name with spaces": "is neither a folder nor a model name",
         str(encoder): r"is not a causal language model \(it is BertModel\)",
+        str(states): r"\(mamba\) has no attention, .*; choose a decoder with attention",
     }.items():
         with pytest.raises(LabError, match=sentence) as error:
             load_base(name, "cpu")

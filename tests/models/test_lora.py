@@ -150,3 +150,10 @@ def test_all_linear_is_every_linear_layer_but_the_head(make_model) -> None:
     attach(model, ("q_proj",))
     assert named_targets(model, ("all-linear", "q_proj")) == names
     assert named_targets(model, ("v_proj", "q_proj")) == ("v_proj", "q_proj")
+
+
+def test_the_output_head_is_no_target(make_model) -> None:
+    model = make_model("llama")
+    assert isinstance(model.lm_head, torch.nn.Linear)
+    with pytest.raises(LabError, match=r"below its output head is called lm_head; it has down_proj, .*v_proj"):
+        attach(model, ["q_proj", "lm_head"])

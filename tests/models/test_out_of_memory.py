@@ -64,10 +64,11 @@ print(json.dumps({
 SERVE = """
 sys.path.insert(0, sys.argv[4])
 from tiny_model import tokenizer_of, train_tokenizer
-import lab.models.decode, lab.models.serve
+import lab.models.decode, lab.models.likelihood
 from lab.models.base import BaseModel
 from lab.models.resident import Resident
-from lab.models.serve import Row, generate, nll
+from lab.models.likelihood import nll
+from lab.models.serve import Row, generate
 
 rows, words, free = map(int, sys.argv[1:4])
 tokenizer = tokenizer_of(train_tokenizer())
@@ -81,7 +82,7 @@ asked = [Row(say(n)) for n in range(rows)]
 generate(resident, [Row(say(0, 9)[:1])], 2), nll(resident, [Row(say(0, 9))])
 limit(free)
 shrunk = []
-for module in (lab.models.decode, lab.models.serve):
+for module in (lab.models.decode, lab.models.likelihood):
     def spy(tokens, *others, halved=module.halved):
         shrunk.append(tokens)
         return halved(tokens, *others)

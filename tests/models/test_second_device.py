@@ -23,10 +23,11 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 from lab.models.base import BaseModel, load_base
 from lab.models.checkpoint import states
 from lab.models.embedder import Embedder
+from lab.models.likelihood import nll
 from lab.models.lora import LoraConfig
 from lab.models.meta import MetaConfig, learn_start
 from lab.models.resident import Resident
-from lab.models.serve import generate, nll, stream
+from lab.models.serve import generate, stream
 from lab.models.training import GroupResult, TrainConfig
 from lab.models.virtual import VirtualConfig, initial_tokens
 

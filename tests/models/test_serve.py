@@ -7,15 +7,25 @@ import pytest
 import torch
 from serving import complete, random_rows, say, strong_adapter
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, BloomConfig, Gemma2Config, GPT2Config, MistralConfig
+from transformers import (
+    AutoModelForCausalLM,
+    BartConfig,
+    BloomConfig,
+    FalconH1Config,
+    Gemma2Config,
+    GPT2Config,
+    MistralConfig,
+    Qwen3NextConfig,
+)
 
 from lab.errors import LabError
 from lab.models import offline
 from lab.models.base import BaseModel, load_base
 from lab.models.chat_template import encode_dialogue, encode_prompt
+from lab.models.likelihood import nll
 from lab.models.lora import Adapter, LoraConfig, attach
 from lab.models.resident import Resident
-from lab.models.serve import Row, generate, nll, stream
+from lab.models.serve import Row, generate, stream
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -51,6 +61,12 @@ OTHERS = {
     ),
     "learned positions": lambda size: GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=256),
     "no positions": lambda size: BloomConfig(vocab_size=size, hidden_size=32, n_layer=2, n_head=4),
+    "states instead of attention in three layers of four": lambda size: Qwen3NextConfig(
+        vocab_size=size, head_dim=8, num_experts=0, **SMALL | {"num_hidden_layers": 4}
+    ),
+    "states beside attention in every layer": lambda size: FalconH1Config(
+        vocab_size=size, head_dim=8, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8, **SMALL
+    ),
 }
 
 
@@ -73,6 +89,15 @@ def test_other_kinds_of_attention_serve_as_the_library_does(tokenizer, kind):
     ids = torch.tensor(dialogue.ids)
     losses = functional.cross_entropy(model(ids[None]).logits[0, :-1], ids[1:], reduction="none")
     assert turns[-1].nll == pytest.approx(float(losses[torch.tensor(dialogue.turn[1:]) == turns[-1].message].sum()))
+
+
+def test_a_model_that_keeps_what_it_has_read_in_another_way_is_refused(tokenizer):
+    config = BartConfig(vocab_size=len(tokenizer), d_model=32, decoder_layers=1, decoder_attention_heads=4)
+    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    with pytest.raises(
+        LabError, match=r"tiny \(BartForCausalLM\) keeps what it has read in a way this lab does not know"
+    ):
+        Resident(BaseModel(model, tokenizer, "tiny", "0" * 64, torch.device("cpu"), torch.float32, frozenset({4})))
 
 
 def test_a_prompt_longer_than_the_context_keeps_its_last_turns(resident):

@@ -10,8 +10,9 @@ from serving import Scripted, complete, random_rows, say, scripted_resident
 
 from lab.models.answer import answer_text, settled_text
 from lab.models.chat_template import encode_prompt
+from lab.models.likelihood import nll
 from lab.models.resident import Resident
-from lab.models.serve import Row, Stopped, generate, nll, stream
+from lab.models.serve import Row, Stopped, generate, stream
 
 texts = st.text(
     st.one_of(st.sampled_from("aé何🙂👩‍🚀 \n"), st.characters(exclude_categories=["Cs"])), max_size=20

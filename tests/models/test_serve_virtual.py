@@ -16,9 +16,10 @@ from training_data import trained_adapter, with_peft
 from lab.errors import LabError
 from lab.models.base import BaseModel
 from lab.models.chat_template import encode_dialogue, encode_prompt
+from lab.models.likelihood import nll
 from lab.models.peft_format import load_peft, save_peft
 from lab.models.resident import Resident
-from lab.models.serve import Row, generate, nll, stream
+from lab.models.serve import Row, generate, stream
 from lab.models.virtual import VirtualConfig, VirtualKind, VirtualTokens, initial_tokens
 
 DIALOGUE = [

@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from lab.models.base import BaseModel
 from lab.models.chat_template import encode_dialogue, encode_prompt
+from lab.models.likelihood import nll
 from lab.models.lora import Adapter
-from lab.models.serve import Row, generate, nll
+from lab.models.serve import Row, generate
 
 
 def merged(base: BaseModel, adapters: list[tuple[Adapter, float]]) -> torch.nn.Module:
