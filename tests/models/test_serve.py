@@ -54,6 +54,7 @@ def test_without_adapters_it_is_the_librarys_own_greedy_search(resident):
 
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 SMALL |= {"num_key_value_heads": 2, "initializer_range": 0.3, "max_position_embeddings": 256}
+STATES = {f"linear_{name}": 8 for name in ("key_head_dim", "value_head_dim", "num_key_heads", "num_value_heads")}
 OTHERS = {
     "a sliding window": lambda size: MistralConfig(vocab_size=size, sliding_window=12, head_dim=8, **SMALL),
     "every other layer sliding, soft-capped": lambda size: Gemma2Config(
@@ -62,7 +63,7 @@ OTHERS = {
     "learned positions": lambda size: GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=256),
     "no positions": lambda size: BloomConfig(vocab_size=size, hidden_size=32, n_layer=2, n_head=4),
     "states instead of attention in three layers of four": lambda size: Qwen3NextConfig(
-        vocab_size=size, head_dim=8, num_experts=0, **SMALL | {"num_hidden_layers": 4}
+        vocab_size=size, head_dim=8, num_experts=0, **STATES, **SMALL | {"num_hidden_layers": 4}
     ),
     "states beside attention in every layer": lambda size: FalconH1Config(
         vocab_size=size, head_dim=8, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8, **SMALL
