@@ -21,13 +21,14 @@ def add(
     name: Annotated[str | None, typer.Option(help="Name of the new study; STUDY+ID or STUDY+DATA if left out.")] = None,
     as_id: Annotated[str | None, typer.Option("--id", help="Another id for the data's only persona.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, show progress, print the results at the end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace another study of its name without a question.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the new study and its job ids as JSON.")] = False,
 ) -> None:
     """Fit new personas under a study's methods: a small study of their own, which shares what the old one trained."""
     said: dict[str, Any] = {"extends": study, "data": data, "name": name or _name(study, as_id or data)}
     if methods:
         said["methods"] = listed(methods)
-    carry_out(None, said, persona_id=as_id, watch=watch, json=json)
+    carry_out(None, said, persona_id=as_id, watch=watch, yes=yes, json=json)
 
 
 def _name(study: str, newcomer: str) -> str:

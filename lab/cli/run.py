@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.live import Live
@@ -16,8 +16,13 @@ from lab.cli.results import print_results
 from lab.db.migrate import migrate
 from lab.db.pause import paused
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
+from lab.db.studies import leaving
 from lab.db.tables import BROKEN, UNFINISHED, WAITING, State
 from lab.errors import LabError
+from lab.safe import safe
+
+if TYPE_CHECKING:
+    from lab.tasks.submit import Prepared
 
 _WATCH_SECONDS = 0.5
 
@@ -32,6 +37,7 @@ def run(
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show every job with time and disk; queue nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, show progress, print the results at the end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace another study of its name without a question.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the study, its job ids or plan, as JSON.")] = False,
 ) -> None:
     """Queue a study: its jobs run whether or not anybody watches."""
@@ -44,7 +50,7 @@ def run(
         "dialogues": dialogues,
     }
     said = {key: value for key, value in overrides.items() if value is not None}
-    carry_out(study, said, plan=plan, watch=watch, json=json)
+    carry_out(study, said, plan=plan, watch=watch, yes=yes, json=json)
 
 
 def listed(methods: str) -> list[str]:
@@ -59,10 +65,12 @@ def carry_out(
     persona_id: str | None = None,
     plan: bool = False,
     watch: bool,
+    yes: bool,
     json: bool,
 ) -> None:
     """Plan a study given by a file, by what is said, or by both; queue it, unless the plan is all that is asked for.
 
+    Another study of its name, of which it would leave jobs, is replaced only if somebody says so.
     `persona_id` is another id for the only persona of its data.
     """
     from lab.cli.plan import as_json, check_room, print_costs, print_plan
@@ -74,17 +82,20 @@ def carry_out(
     migrate()
     prepared = prepare(file, said, persona_id)
     costs = preview(prepared)
+    left, replaces = _leaving(prepared)
     if plan:
         print_plan(costs, json)
+        if left and not json:
+            console.print(replaces, soft_wrap=True)
         return
     check_room(costs)
     if not json:
         print_costs(costs)
-    before = list_jobs()
+    if left and not yes:
+        _agree(replaces, ask=not json)
     row, jobs = queue(prepared)
     ensure_running()
     ring()
-    left = [job for job in before if row.name in job.studies and job.id not in jobs]
     if json and not watch:
         print_json({"jobs": jobs, "left": [job.id for job in left]} | as_json(costs))
         return
@@ -95,6 +106,28 @@ def carry_out(
         _finish(row, json)
     else:
         console.print("watch it with `lab` or `lab wait`; closing the terminal stops nothing.")
+
+
+def _leaving(prepared: Prepared) -> tuple[list[JobRow], str]:
+    """The jobs that a study of this name has and this one has not, and what is said of them; nothing of none."""
+    name = prepared.spec.name
+    before = [job for job in list_jobs() if name in job.studies and not job.part]
+    gone = leaving(name, {job.key for job in prepared.jobs})
+    left = [job for job in before if job.id in gone]
+    methods = ", ".join(dict.fromkeys(job.method for job in reversed(left)))
+    said = f"study {name} is there, and {len(left)} of its {len(before)} jobs are not in this one ({methods})"
+    return left, said if left else ""
+
+
+def _agree(said: str, *, ask: bool) -> None:
+    """Another study is replaced only if somebody wants it.
+
+    Raises:
+        LabError: nobody can be asked.
+    """
+    if not (ask and sys.stdin.isatty()):
+        raise LabError(f"{said}; --yes replaces it, another --name keeps both.")
+    typer.confirm(safe(f"{said}. Replace it?"), abort=True)
 
 
 def _changed(study: StudyRow, now: int, left: list[JobRow]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import text
@@ -105,6 +105,17 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         for left in sorted(set(earlier) - needed):
             drop(session, left)
         return [ids[job.key] for job in jobs]
+
+
+def leaving(study: str, plan: Collection[str]) -> set[int]:
+    """The jobs that a study of this name would leave if it became a plan of these keys; none if there is none.
+
+    Shards leave with what they are shards of, and stay with it where the plan has that in one piece.
+    """
+    named = select(StudyJob.job).join(Study, col(Study.id) == StudyJob.study).where(Study.name == study)
+    with reading() as session:
+        jobs = session.exec(select(Job.id, Job.key, Job.spec).where(col(Job.id).in_(named)))
+        return {job or 0 for job, key, spec in jobs if key not in plan and "shard" not in spec}
 
 
 def one_at_a_time(session: Session) -> None:

@@ -118,10 +118,16 @@ def test_a_base_model_that_is_not_there_fails_its_jobs_with_a_sentence(shell, st
     assert last == f"FAILED: {jobs['train']['error']}"
 
 
-def test_another_study_under_the_same_name_says_what_left(shell, star_like):
-    (shell.folder / "shape.toml").write_text('data = "talk"\nbase = "./no-such-model"\n')
+def test_another_study_under_the_same_name_is_not_replaced_unasked(shell, star_like):
+    (shell.folder / "shape.toml").write_text('data = "talk"\nbase = "no-such/model"\n')
     first = orjson.loads(shell.ok("run", "shape.toml", "--methods", "base,unified,persona", "--json"))
     assert first["left"] == []
-    said = shell.ok("run", "shape.toml", "--methods", "base")
-    assert "study shape changed: 2 jobs now, 4 left it" in said
-    assert "changed" not in shell.ok("run", "shape.toml", "--methods", "base")
+    other = ("run", "shape.toml", "--methods", "base")
+    there = "study shape is there, and 4 of its 6 jobs are not in this one (unified, persona)"
+    assert there in shell.ok(*other, "--plan")
+    for words in (other, (*other, "--json")):
+        assert shell.refused(*words) == f"lab: {there}; --yes replaces it, another --name keeps both."
+    assert len(orjson.loads(shell.ok("jobs", "shape", "--json"))) == 6
+    assert "study shape changed: 2 jobs now, 4 left it" in shell.ok(*other, "--yes")
+    assert "changed" not in shell.ok(*other), "what is the same needs no answer"
+    assert "changed" not in shell.ok("run", "shape.toml", "--methods", "base,unified"), "nor does what only adds"
