@@ -35,9 +35,11 @@ def jobs(
         console.print("no jobs yet; `lab run` queues some.")
         return
     several = len({name for row in rows for name in row.studies}) > 1
-    columns = ("id", *(("study",) if several else ()), "kind", "method", "state", "done", *_SPARE[::-1], "note")
+    seeds = len({row.seed for row in rows if row.seed is not None}) > 1
+    whose = (*(("study",) if several else ()), "kind", "method", *(("seed",) if seeds else ()))
+    columns = ("id", *whose, "state", "done", *_SPARE[::-1], "note")
     lines = ([cells[name] for name in columns] for cells in map(_cells, rows))
-    console.print(table(columns, lines, right=("id", "done", *_SPARE), spare=_SPARE))
+    console.print(table(columns, lines, right=("id", "seed", "done", *_SPARE), spare=_SPARE))
 
 
 def _cells(row: JobRow) -> dict[str, str]:
@@ -47,7 +49,8 @@ def _cells(row: JobRow) -> dict[str, str]:
         "id": str(row.id),
         "study": ", ".join(row.studies),
         "kind": row.kind,
-        "method": row.whose,
+        "method": row.title,
+        "seed": "" if row.seed is None else str(row.seed),
         "state": str(row.state),
         "done": f"{share(row.progress):.0%}",
         "eta": duration(row.eta_seconds) if row.state is State.RUNNING else "",

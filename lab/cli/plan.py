@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.cli.output import console, marked, print_json, table
+from lab.db.queries import seed_of, split_of, titled
 from lab.methods.estimate import JobEstimate
 from lab.methods.rates import Basis
 from lab.methods.shard import part_of
@@ -23,9 +24,10 @@ def print_plan(found: Preview, json: bool) -> None:
         print_json(as_json(found) | {"jobs": [_job_json(one) for one in found.estimate.jobs]})
         return
     _print_study(found)
-    numbers = ("job", "time", "disk")
-    columns = ("job", "kind", "method", "after", "time", "disk", "note")
-    console.print(table(columns, map(_line, found.estimate.jobs), right=numbers, spare=("disk", "after")))
+    numbers, seeds = ("job", "seed", "time", "disk"), ("seed",) if len(found.prepared.spec.seeds) > 1 else ()
+    columns = ("job", "kind", "method", *seeds, "after", "time", "disk", "note")
+    lines = ([cells[name] for name in columns] for cells in map(_cells, found.estimate.jobs))
+    console.print(table(columns, lines, right=numbers, spare=("disk", "after")))
     _print_totals(found)
 
 
@@ -65,13 +67,21 @@ def as_json(found: Preview) -> dict[str, Any]:
     }
 
 
-def _line(one: JobEstimate) -> tuple[str, ...]:
-    after = ", ".join(map(str, one.after))
-    head = (str(one.number), one.job.kind, f"{one.job.method} {part_of(one.job.spec)}".rstrip(), after)
-    if one.reused:
-        return (*head, "0 s", "", "reused")
-    disk = "?" if one.bytes is None else size_text(one.bytes)
-    return (*head, time_text(one.seconds).removeprefix("about ").replace("less than", "<"), disk, _NOTES[one.basis])
+def _cells(one: JobEstimate) -> dict[str, str]:
+    """What each column says of a job."""
+    spec, seed = one.job.spec, seed_of(one.job.spec)
+    seconds = time_text(one.seconds).removeprefix("about ").replace("less than", "<")
+    disk = "" if one.reused else "?" if one.bytes is None else size_text(one.bytes)
+    return {
+        "job": str(one.number),
+        "kind": one.job.kind,
+        "method": titled(one.job.method, split_of(spec), part_of(spec)),
+        "seed": "" if seed is None else str(seed),
+        "after": ", ".join(map(str, one.after)),
+        "time": seconds,
+        "disk": disk,
+        "note": "reused" if one.reused else _NOTES[one.basis],
+    }
 
 
 def _job_json(one: JobEstimate) -> dict[str, Any]:
@@ -80,6 +90,8 @@ def _job_json(one: JobEstimate) -> dict[str, Any]:
         "kind": one.job.kind,
         "method": one.job.method,
         "part": part_of(one.job.spec),
+        "split": split_of(one.job.spec),
+        "seed": seed_of(one.job.spec),
         "after": one.after,
         "reused": one.reused,
         "seconds": one.seconds,

@@ -58,6 +58,7 @@ class JobRow:
     studies: tuple[str, ...] = ()  # by name
     part: str = ""  # "1/2": the first of two shards; "": a whole job
     split: str = ""  # that it is evaluated on
+    seed: int | None = None  # None: nothing is drawn, or it is the same for all
 
     @property
     def whose(self) -> str:
@@ -141,7 +142,8 @@ class Reply:
 # ---------------------------------------------------------------- jobs
 
 
-_NAMES = tuple(name for name in JobRow.__dataclass_fields__ if name not in ("waits_for", "studies", "part", "split"))
+_SAID = ("part", "split", "seed")  # by the spec
+_NAMES = tuple(name for name in JobRow.__dataclass_fields__ if name not in (*_SAID, "waits_for", "studies"))
 # Columns, not rows of the mapper: of ten thousand jobs these are made in half the time.
 JOB_COLUMNS = (*(getattr(Job, name) for name in _NAMES), Job.spec)
 
@@ -150,9 +152,8 @@ def job_row(columns: Sequence[Any], waits_for: Iterable[int], studies: Iterable[
     """The row of a job whose `JOB_COLUMNS` these are."""
     fields = dict(zip(_NAMES, columns, strict=False))
     spec = columns[-1]
-    return JobRow(
-        **fields, waits_for=tuple(waits_for), studies=tuple(studies), part=part_of(spec), split=split_of(spec)
-    )
+    said = {"part": part_of(spec), "split": split_of(spec), "seed": seed_of(spec)}
+    return JobRow(**fields, **said, waits_for=tuple(waits_for), studies=tuple(studies))
 
 
 def part_of(spec: dict[str, Any]) -> str:
@@ -167,6 +168,12 @@ def split_of(spec: dict[str, Any]) -> str:
     """`val`, `test`; nothing for a job that evaluates nothing."""
     split = spec.get("split")
     return split if isinstance(split, str) else ""
+
+
+def seed_of(spec: dict[str, Any]) -> int | None:
+    """The seed that a job draws from; None where it draws nothing."""
+    seed = spec.get("seed")
+    return seed if isinstance(seed, int) else None
 
 
 def studies_of(session: Session, jobs: Sequence[int] | None = None) -> dict[int, list[str]]:
