@@ -28,6 +28,7 @@ CONTENT: dict[str, Any] = {
     "name": "small",
     "methods": METHODS,
     "seeds": [0, 1],
+    "evaluate": ["test"],
     "max_new_tokens": 3,
     "dtype": "float32",
     "training": {"epochs": 1, "learning_rate": 5e-3, "max_length": 256},

@@ -17,7 +17,7 @@ from lab.paths import inside
 def report(
     study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; reports/STUDY if left out.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, val or test; a report on test is a look that counts.")] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print what was written, with digests, as JSON.")] = False,
 ) -> None:
     """Write a study's report: a page to open or print, Markdown, figures, and every number as data."""

@@ -12,6 +12,7 @@ from lab.cli.output import console, duration, marked, number, print_json, table
 from lab.db.queries import StudyRow, get_study
 from lab.db.scores import evaluated_splits, task_types
 from lab.errors import LabError
+from lab.report.looks import TEST, would_count
 from lab.report.results import MAIN_METRIC, Choice, Estimate, MethodResult, Results, Versus, as_json
 from lab.report.results import results as read_results
 
@@ -27,7 +28,9 @@ _AFTER = "(after test)"  # beside a method that was added or changed when test h
 
 def results(
     study: Annotated[str | None, typer.Argument(help="Name of the study; the newest if left out.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, val or test; val if left out, for reading test is a look that counts.")
+    ] = None,
     task_type: Annotated[str, typer.Option(help="Only turns of this task type.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print every metric as JSON.")] = False,
 ) -> None:
@@ -36,10 +39,30 @@ def results(
 
     migrate()
     row = get_study(study)
-    _check("split", split, evaluated_splits(row.id), row)
+    if split is not None:
+        _check("split", split, evaluated_splits(row.id), row)
+    chosen = split or shown_split(row)
     if task_type:
-        _check("task type", task_type, task_types(row.id, split), row)
-    print_results(row, split, json, task_type, by="lab results")
+        _check("task type", task_type, task_types(row.id, chosen), row)
+    print_results(row, chosen, json, task_type, by="lab results")
+
+
+def shown_split(study: StudyRow) -> str:
+    """The split that is shown where nobody asked for one: one that may choose, and test only if that is no new look.
+
+    Raises:
+        LabError: there is none.
+    """
+    known = evaluated_splits(study.id)
+    split = next((one for one in ("val", "train", TEST) if one in known), None)
+    if split is None:
+        raise LabError(f"study '{study.name}' evaluates nothing yet.")
+    if would_count(study, split):
+        raise LabError(
+            f"study '{study.name}' is evaluated on test only: `lab results --split test {study.name}` opens them, "
+            'which is counted; evaluate = ["val", "test"] in the study file gives scores to choose by.'
+        )
+    return split
 
 
 def _check(what: str, wanted: str, known: Collection[str], study: StudyRow) -> None:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from lab.cli.output import console, duration, number, print_json, share, table
-from lab.cli.results import print_results
+from lab.cli.results import print_results, shown_split
 from lab.db.migrate import migrate
 from lab.db.pause import paused
 from lab.db.queries import JobRow, StudyRow, get_study, list_jobs, list_workers
@@ -65,7 +65,7 @@ def carry_out(
     persona_id: str | None = None,
     plan: bool = False,
     watch: bool,
-    yes: bool,
+    yes: bool = False,
     json: bool,
 ) -> None:
     """Plan a study given by a file, by what is said, or by both; queue it, unless the plan is all that is asked for.
@@ -209,7 +209,7 @@ def _line(job: JobRow) -> str:
     loss = f", loss {job.loss:.3f}" if job.loss is not None else ""
     tail = job.error or ""
     done = f"{share(job.progress):4.0%}"
-    return f"{job.id:>4} {job.kind:<9} {job.whose:<12} {job.state:<10} {done}{eta}{loss} {tail}".rstrip()
+    return f"{job.id:>4} {job.kind:<9} {job.title:<16} {job.state:<10} {done}{eta}{loss} {tail}".rstrip()
 
 
 def _progress_table(jobs: list[JobRow]) -> Table:
@@ -229,7 +229,7 @@ def _progress_line(job: JobRow, why: str) -> tuple[str, ...]:
     return (
         str(job.id),
         job.kind,
-        job.whose,
+        job.title,
         str(job.state),
         f"{'█' * filled}{'░' * (10 - filled)} {share(job.progress):4.0%}",
         duration(job.eta_seconds) if job.state is State.RUNNING else "",
@@ -241,11 +241,20 @@ def _progress_line(job: JobRow, why: str) -> tuple[str, ...]:
 
 def _finish(study: StudyRow, json: bool) -> None:
     broken = [job for job in list_jobs(study.id) if job.state in BROKEN]
-    split = "test" if "test" in study.spec["evaluate"] else study.spec["evaluate"][0]
-    print_results(get_study(study.name), split, json, by="lab wait")
+    _show(get_study(study.name), json)
     if broken:
         worst = broken[-1]
         why = worst.error or f"it is {worst.state}"
         raise LabError(
-            f"{len(broken)} job(s) did not succeed; the first, {worst.id} ({worst.kind} {worst.whose}): {why}"
+            f"{len(broken)} job(s) did not succeed; the first, {worst.id} ({worst.kind} {worst.title}): {why}"
         )
+
+
+def _show(study: StudyRow, json: bool) -> None:
+    """The results, but for test scores that nobody has asked for: waiting is no look."""
+    try:
+        split = shown_split(study)
+    except LabError as why:
+        print_json({"study": study.name, "methods": [], "note": str(why)}) if json else console.print(str(why))
+        return
+    print_results(study, split, json, by="lab wait")

@@ -55,7 +55,7 @@ class Study(Strict):
     dialogues: int | None = Field(None, ge=3, le=10**9, description="only the first so many dialogues of each persona")
     split: tuple[float, float, float] = Field((0.6, 0.2, 0.2), description="shares of train, val and test, by time")
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
-    evaluate: tuple[SplitName, ...] = Field(("test",), min_length=1)
+    evaluate: tuple[SplitName, ...] = Field(("val", "test"), min_length=1, description="val to choose by, test to tell")
     max_new_tokens: int = Field(64, ge=1, le=4096, description="longest answer when evaluating")
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     training: Training = Training()

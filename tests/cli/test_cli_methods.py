@@ -23,7 +23,7 @@ def test_a_method_is_shown_as_it_could_be_written_with_the_jobs_it_would_run(she
     (method,) = tomllib.loads(declaration)["method"].values()
     assert Method(**method).model_dump() == catalog()["anchor+delta"].model_dump()
     kinds = [line.split()[1] for line in jobs.strip().splitlines()[1:]]
-    assert kinds == ["train", "cluster", "merge", "train", "evaluate"]
+    assert kinds == ["train", "cluster", "merge", "train", "evaluate", "evaluate"]
 
 
 def test_a_name_for_several_shows_all_of_them(shell):

@@ -10,6 +10,7 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = ["base", "unified", "hybrid"]
+evaluate = ["test"]
 max_new_tokens = 4
 
 [training]

@@ -16,6 +16,7 @@ from lab.cli.app import app
 from lab.cli.output import console, first_of, table
 from lab.db import jobs
 from lab.db.jobs import Outcome
+from lab.db.looks import looks
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Score, Study
 from lab.errors import LabError
@@ -55,13 +56,25 @@ def job(kind: str, method: str, *parents: str, **spec: Any) -> PlannedJob:
     return PlannedJob(f"{kind} {method}", kind, method, {"seed": 0, **spec}, parents, kind == "train", (method,))
 
 
-def evaluated(personas: int, *, sweep: Sequence[dict[str, Any]] = ()) -> None:
+def evaluated(personas: int, *, split: str = "test", sweep: Sequence[dict[str, Any]] = ()) -> None:
     """A study of two methods, the second a little better for every persona, run to its end."""
     trainings = [job("train", method) for method in METHODS]
-    tests = [job("evaluate", method, f"train {method}", split="test") for method in METHODS]
-    content = {"dtype": "auto", "methods": METHODS, "evaluate": ("test",)}
+    tests = [job("evaluate", method, f"train {method}", split=split) for method in METHODS]
+    content = {
+        "name": "study",
+        "data": "d",
+        "base": "base",
+        "method": {},
+        "dtype": "auto",
+        "methods": METHODS,
+        "evaluate": (split,),
+    }
     save_dataset(Dataset(digest=DATA, name="d", source="here", folder="d", n_personas=personas, n_dialogues=9))
-    save_study(Study(name="study", spec=content, dataset=DATA, base="base"), [*trainings, *tests], max_tries=1)
+    save_study(
+        Study(name="study", spec=content | {"dtype": "auto", "method": {}}, dataset=DATA, base="base"),
+        [*trainings, *tests],
+        max_tries=1,
+    )
     trained = {"train_seconds": 61.0, "parameters": 540_672}
     for method in METHODS:
         lease = claimed()
@@ -123,6 +136,14 @@ def test_jobs_name_their_study_where_there_are_several(lab: Say):
     assert named == {1: ["one", "two"], 2: ["one"], 3: ["two"]}
 
 
+def test_jobs_that_differ_by_split_or_seed_look_different(lab: Say):
+    seeds = ({"seed": seed, "split": split} for split in ("val", "test") for seed in (0, 1))
+    submit(*(planned(f"{spec}", kind="evaluate", spec=spec) for spec in seeds))
+    rows = [line.split()[1:4] for line in lab("jobs").splitlines()]
+    alike = [["evaluate", f"method/{split}", seed] for split in ("test", "val") for seed in "10"]
+    assert rows == [["kind", "method", "seed"], *alike]
+
+
 def test_jobs_with_long_names_and_errors_fit(lab: Say):
     submit(job("train", "anchor-delta-retrieval"), study=LONG)
     lease = claimed()
@@ -147,32 +168,34 @@ def test_status_fits(lab: Say):
 
 def test_results_fit_and_are_whole(lab: Say):
     evaluated(12)
-    said = lab("results")
+    said = lab("results", "--split", "test")
     for word in ("similarity", "Δ unified", "p (Holm)", "device F1", "improved", "worst", "params", "s/answer"):
         assert word in said
     assert "soft-prompt-persona" in said
     assert "note:" not in said
-    assert orjson.loads(lab("results", "--json"))["note"] is None
+    assert orjson.loads(lab("results", "--split", "test", "--json"))["note"] is None
 
 
 def test_few_personas_are_warned_of(lab: Say):
     evaluated(2)
-    assert "note: with only 2 personas intervals and p values mean little" in lab("results")
-    assert "only 2 personas" in orjson.loads(lab("results", "--json"))["note"]
+    assert "note: with only 2 personas intervals and p values mean little" in lab("results", "--split", "test")
+    assert "only 2 personas" in orjson.loads(lab("results", "--split", "test", "--json"))["note"]
 
 
 def test_one_persona_has_no_p(lab: Say):
     evaluated(1)
-    line = next(line for line in lab("results").splitlines() if line.startswith("soft-prompt-persona"))
+    line = next(
+        line for line in lab("results", "--split", "test").splitlines() if line.startswith("soft-prompt-persona")
+    )
     assert line.split() == ["soft-prompt-persona", "0.650", "+0.050", "–"]
-    assert "only 1 persona " in lab("results")
+    assert "only 1 persona " in lab("results", "--split", "test")
 
 
 def test_the_setting_a_sweep_chose(lab: Say):
     tried = [{"setting": {"learning_rate": rate}, "val_loss": loss} for rate, loss in ((1e-3, 0.5), (1e-1, 2.0))]
     evaluated(2, sweep=tried)
-    assert "soft-prompt-persona: learning_rate=0.001, chosen on val from 2" in lab("results")
-    unified, swept = orjson.loads(lab("results", "--json"))["methods"]
+    assert "soft-prompt-persona: learning_rate=0.001, chosen on val from 2" in lab("results", "--split", "test")
+    unified, swept = orjson.loads(lab("results", "--split", "test", "--json"))["methods"]
     assert (unified["setting"], unified["tried"]) == (None, [])
     assert swept["setting"] == {"learning_rate": 0.001}
     assert swept["tried"] == [{"seed": 0, **one} for one in tried]
@@ -183,5 +206,22 @@ def test_a_split_or_task_type_that_the_study_has_not(lab: Say):
     with pytest.raises(LabError, match=r"study 'study' has no split 'foo'; it has test\."):
         lab("results", "--split", "foo")
     with pytest.raises(LabError, match=r"study 'study' has no task type 'zzz'; it has simple\."):
-        lab("results", "--task-type", "zzz")
-    assert "soft-prompt-persona" in lab("results", "--task-type", "simple")
+        lab("results", "--split", "test", "--task-type", "zzz")
+    assert "soft-prompt-persona" in lab("results", "--split", "test", "--task-type", "simple")
+
+
+def test_test_scores_are_not_opened_unasked(lab: Say):
+    evaluated(2)
+    for _ in range(2):
+        with pytest.raises(LabError, match=r"is evaluated on test only: `lab results --split test study` opens them"):
+            lab("results")
+    assert looks(DATA) == []
+    lab("results", "--split", "test")
+    assert [look.by for look in looks(DATA)] == ["lab results"]
+    assert "soft-prompt-persona" in lab("results"), "what was looked at is no new look"
+
+
+def test_results_are_those_that_may_choose_if_no_split_is_named(lab: Say):
+    evaluated(2, split="val")
+    assert "val split" in lab("results")
+    assert looks(DATA) == []

@@ -16,6 +16,7 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = ["base", "twin", "told", "recalling"]
+evaluate = ["test"]
 max_new_tokens = 8
 dtype = "float32"
 
@@ -71,7 +72,7 @@ def evaluation(shell, study: str) -> dict:
 
 
 def metrics(shell, study: str) -> dict[str, dict]:
-    table = orjson.loads(shell.ok("results", study, "--json"))
+    table = orjson.loads(shell.ok("results", study, "--split", "test", "--json"))
     return {method["name"]: method["metrics"] for method in table["methods"]}
 
 
@@ -85,7 +86,7 @@ def test_the_same_model_behind_an_endpoint_scores_the_same_as_here(study):
 
 
 def test_the_table_leaves_the_cell_of_what_is_not_known_empty(study):
-    lines = study.ok("results", "both").splitlines()
+    lines = study.ok("results", "both", "--split", "test").splitlines()
     head = next(number for number, line in enumerate(lines) if "NLL" in line)
     place = lines[head].index("NLL")
     cells = {

@@ -13,6 +13,7 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = ["base", "unified"]
+evaluate = ["test"]
 max_new_tokens = 4
 
 [training]
@@ -34,7 +35,7 @@ def lab(shell):
 
 
 def results(lab: Shell) -> dict:
-    return orjson.loads(lab.ok("results", "small", "--json"))
+    return orjson.loads(lab.ok("results", "small", "--split", "test", "--json"))
 
 
 def deep(lab: Shell) -> dict:

@@ -17,6 +17,7 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = [{methods}]
+evaluate = ["test"]
 max_new_tokens = 4
 split = [0.8, 0.1, 0.1]
 
@@ -81,7 +82,7 @@ def config(shell, adapter: dict) -> dict:
 
 
 def test_every_method_runs_and_stands_in_the_table(study):
-    table = orjson.loads(study.ok("results", "all", "--json"))
+    table = orjson.loads(study.ok("results", "all", "--split", "test", "--json"))
     assert [method["name"] for method in table["methods"]] == METHODS
     assert {method["n_personas"] for method in table["methods"]} == {8}
 

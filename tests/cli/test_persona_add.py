@@ -38,6 +38,7 @@ STUDY = """
 data = "people"
 base = "tiny"
 methods = [{methods}]
+evaluate = ["test"]
 max_new_tokens = 4
 
 [training]
@@ -109,7 +110,7 @@ def digests(recipe: dict) -> list[str]:
 
 def test_every_method_has_a_recipe_for_the_newcomer_and_a_row_in_the_table(lab, added):
     assert {job["state"] for job in jobs(lab, "demo+anna")} == {"SUCCEEDED"}
-    table = orjson.loads(lab.ok("results", "demo+anna", "--json"))
+    table = orjson.loads(lab.ok("results", "demo+anna", "--split", "test", "--json"))
     assert [method["name"] for method in table["methods"]] == METHODS
     assert {method["n_personas"] for method in table["methods"]} == {1}
     assert all(list(book(lab, "demo+anna", method)) == ["anna"] for method in METHODS)

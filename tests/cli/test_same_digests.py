@@ -19,6 +19,7 @@ STUDY = """
 data = "{home}/people"
 base = "{home}/tiny"
 methods = [{methods}]
+evaluate = ["test"]
 max_new_tokens = 6
 dtype = "float32"
 
@@ -43,7 +44,7 @@ def carried_out(shell: Shell, study: Path, **variables: str) -> dict[str, Any]:
     shell.ok("run", str(study), **variables)
     shell.ok("wait", study.stem, "--json", **variables)
     jobs = sorted(orjson.loads(shell.ok("jobs", study.stem, "--json", **variables)), key=lambda job: job["id"])
-    told = orjson.loads(shell.ok("results", study.stem, "--json", **variables))
+    told = orjson.loads(shell.ok("results", study.stem, "--split", "test", "--json", **variables))
     folders = [(job["kind"], job["method"], shell.folder / f"artifacts/{job['id']}/{job['attempt']}") for job in jobs]
     curves = [(job["kind"], job["method"], job["loss"], job["val_loss"], job["step"]) for job in jobs]
     shell.lab("down", **variables)

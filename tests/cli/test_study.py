@@ -16,6 +16,7 @@ STUDY = """
 data = "people"
 base = "smollm2-135m"
 methods = ["base", "unified", "persona"]
+evaluate = ["test"]
 max_new_tokens = 24
 
 [training]
@@ -42,7 +43,7 @@ def jobs(shell) -> dict[tuple[str, str], dict]:
 
 
 def results(shell) -> dict[str, dict]:
-    table = orjson.loads(shell.ok("results", "small", "--json"))
+    table = orjson.loads(shell.ok("results", "small", "--split", "test", "--json"))
     assert table["split"] == "test"
     assert table["base"] == "smollm2-135m"
     return {method["name"]: method for method in table["methods"]}

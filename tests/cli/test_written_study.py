@@ -15,6 +15,7 @@ STUDY = """
 data = "people"
 base = "parrot"
 methods = [{methods}]
+evaluate = ["test"]
 max_new_tokens = 8
 split = [0.6, 0.2, 0.2]
 
@@ -46,7 +47,7 @@ def study(shell):
 
 
 def test_every_method_that_writes_runs_and_stands_in_the_table(study):
-    table = orjson.loads(study.ok("results", "written", "--json"))
+    table = orjson.loads(study.ok("results", "written", "--split", "test", "--json"))
     assert {method["name"]: method["n_personas"] for method in table["methods"]} == dict.fromkeys(
         ["unified", *WRITTEN], PERSONAS
     )

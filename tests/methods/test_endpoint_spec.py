@@ -28,7 +28,7 @@ ADDS_TEXT = {
 
 
 def study(**methods):
-    content = {"name": "s", "data": "d", "base": "b", "methods": [*methods]}
+    content = {"name": "s", "data": "d", "base": "b", "methods": [*methods], "evaluate": ["test"]}
     return parse_study(content | {"method": UNDER | methods}, "s.toml")
 
 

@@ -18,7 +18,9 @@ from lab.methods.rates import Place, Rates
 from lab.methods.spec import catalog, parse_study
 from lab.methods.work import Work, works
 
-STUDY = {"name": "s", "data": "homes", "base": "smollm2-135m", "methods": ["base", "unified", "persona"]}
+STUDY = {"name": "s", "data": "homes", "base": "smollm2-135m", "methods": ["base", "unified", "persona"]} | {
+    "evaluate": ["test"]
+}
 SMOLLM2 = {
     "hidden_size": 576,
     "intermediate_size": 1536,

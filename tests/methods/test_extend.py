@@ -25,7 +25,14 @@ OWN = {
 
 def older(methods: tuple[str, ...] = (), **changes: Any) -> Study:
     """A study of everything, with methods and settings of its own."""
-    content = {"name": "demo", "data": "homes", "base": "smollm2-135m", "method": OWN, "seeds": [0, 1]}
+    content = {
+        "name": "demo",
+        "data": "homes",
+        "base": "smollm2-135m",
+        "method": OWN,
+        "seeds": [0, 1],
+        "evaluate": ["test"],
+    }
     content |= {"methods": list(methods or [*catalog(), *OWN]), "training": {"epochs": 2}, "personas": 4}
     return parse_study(content | changes, "demo.toml")
 

@@ -12,7 +12,9 @@ from lab.errors import LabError
 from lab.methods.plan import PlannedJob, job_key, plan
 from lab.methods.spec import parse_study
 
-STUDY = {"name": "s", "data": "homes", "base": "smollm2-135m", "methods": ["base", "unified", "persona"]}
+STUDY = {"name": "s", "data": "homes", "base": "smollm2-135m", "methods": ["base", "unified", "persona"]} | {
+    "evaluate": ["test"]
+}
 DATA = "d" * 64
 
 

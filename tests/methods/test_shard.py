@@ -20,7 +20,7 @@ ENDPOINT = {"parameters": "none", "endpoint": {"url": "http://localhost:1/v1", "
 
 
 def planned(*methods: str, **changes: Any) -> list[PlannedJob]:
-    content = {"name": "s", "data": "homes", "base": "b", "methods": list(methods)}
+    content = {"name": "s", "data": "homes", "base": "b", "methods": list(methods), "evaluate": ["test"]}
     return plan(parse_study(content | changes, "s.toml"), "d" * 64)
 
 

@@ -34,7 +34,7 @@ def refused(changes: dict[str, Any]) -> str:
 def test_a_study_needs_only_data_and_a_base_model():
     study = parse_study(STUDY, "s.toml")
     assert study.methods == ("base", "unified", "persona")
-    assert (study.seeds, study.evaluate, study.split) == ((0,), ("test",), (0.6, 0.2, 0.2))
+    assert (study.seeds, study.evaluate, study.split) == ((0,), ("val", "test"), (0.6, 0.2, 0.2))
 
 
 def test_the_defaults_are_the_published_ones():

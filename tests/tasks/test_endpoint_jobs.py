@@ -74,7 +74,14 @@ class Bench:
         """The plan of a study of one method: its recipes and its evaluation."""
         endpoint = {"url": url, "model": NAME, "key": "TINY_KEY", "timeout": 20.0}
         method = {"parameters": "none", "endpoint": endpoint, **parts}
-        content = {"name": "s", "data": "d", "base": str(self.home / base), "methods": ["far"], "max_new_tokens": 4}
+        content = {
+            "name": "s",
+            "data": "d",
+            "base": str(self.home / base),
+            "methods": ["far"],
+            "evaluate": ["test"],
+            "max_new_tokens": 4,
+        }
         study = parse_study(content | {"method": {"far": method}, "dtype": "float32"}, "s.toml")
         return plan(study, "d" * 64, fingerprint(study.base))
 

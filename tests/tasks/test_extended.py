@@ -22,7 +22,13 @@ def demo(lab_home: Path) -> list[int]:
     """A study of two personas; the ids of its jobs, none of which has run."""
     write_data(lab_home.parent / "homes")
     write_data(lab_home.parent / "anna", personas=1)
-    said = {"name": "demo", "data": "homes", "base": "tiny", "methods": ["base", "unified", "hybrid"]}
+    said = {
+        "name": "demo",
+        "data": "homes",
+        "base": "tiny",
+        "methods": ["base", "unified", "hybrid"],
+        "evaluate": ["test"],
+    }
     return submit(None, said)[1]
 
 

@@ -72,7 +72,14 @@ class Lab:
 
 
 def study(root: Path, *methods: str, **training: Any) -> list[PlannedJob]:
-    content = {"name": "demo", "data": "any", "base": str(root / "tiny"), "dtype": "float32", "method": OWN}
+    content = {
+        "name": "demo",
+        "data": "any",
+        "base": str(root / "tiny"),
+        "dtype": "float32",
+        "method": OWN,
+        "evaluate": ["test"],
+    }
     usual = {"epochs": 2, "batch_size": 2, "max_length": 256, "learning_rate": 2e-3}
     content |= {"methods": list(methods), "training": usual | training, "max_new_tokens": 6}
     return plan(parse_study(content, "demo.toml"), digest(DATA), fingerprint(str(root / "tiny")))

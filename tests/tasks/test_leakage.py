@@ -89,7 +89,14 @@ def fed(tmp_path_factory: pytest.TempPathFactory) -> Fed:
     save_base(home / "tiny")
     tokenizer = load_base(str(home / "tiny"), "cpu", "float32").tokenizer
     folder = keep(homes(), home / "datasets", "d" * 16)
-    content = {"name": "s", "data": "d", "base": str(home / "tiny"), "methods": [*METHODS, *OWN], "max_new_tokens": 2}
+    content = {
+        "name": "s",
+        "data": "d",
+        "base": str(home / "tiny"),
+        "methods": [*METHODS, *OWN],
+        "max_new_tokens": 2,
+        "evaluate": ["test"],
+    }
     study = parse_study(content | {"method": OWN | QUICK, "training": {"epochs": 1}, "dtype": "float32"}, "s.toml")
     seen = Fed()
     with pytest.MonkeyPatch.context() as patch:

@@ -65,7 +65,14 @@ class Lab:
     def study(self, methods: tuple[str, ...], data: Dataset) -> Study:
         """A study of these methods; its data are kept."""
         keep(data, self.root / "datasets", digest(data)[:16])
-        content = {"name": "demo", "data": "any", "base": str(self.root / "tiny"), "dtype": "float32", "method": OWN}
+        content = {
+            "name": "demo",
+            "data": "any",
+            "base": str(self.root / "tiny"),
+            "dtype": "float32",
+            "method": OWN,
+            "evaluate": ["test"],
+        }
         content |= {"training": {"epochs": 3, "batch_size": 2, "max_length": 400, "learning_rate": 2e-3}}
         return parse_study(content | {"methods": list(methods)}, "demo.toml")
 

@@ -113,7 +113,14 @@ def bench(home: Path, how: str, n: int, gains: dict[str, dict[str, float]], part
     dataset = people(n)
     keep(dataset, home / "datasets", "d" * 16)
     routed = {"parameters": "none", "route": {"how": how, "among": AMONG}}
-    content = {"name": "s", "data": "d", "base": "tiny", "methods": ["routed"], "method": {"routed": routed}}
+    content = {
+        "name": "s",
+        "data": "d",
+        "base": "tiny",
+        "methods": ["routed"],
+        "method": {"routed": routed},
+        "evaluate": ["test"],
+    }
     jobs = plan(parse_study(content, "s.toml"), "d" * 64)
     found = Bench(home, dataset, next(job for job in jobs if job.kind == "route"))
     for role in found.job.spec["inputs"]:

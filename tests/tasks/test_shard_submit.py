@@ -49,7 +49,7 @@ def all_is_well(database: str):
 
 def run(data: str, *methods: str, **options: Any) -> list[int]:
     """Submit; gives the ids of the study's jobs."""
-    return submit(None, {"data": data, "base": "b", "methods": list(methods)} | options)[1]
+    return submit(None, {"data": data, "base": "b", "evaluate": ["test"], "methods": list(methods)} | options)[1]
 
 
 def shape() -> list[tuple[str, str, str]]:
@@ -87,7 +87,9 @@ def test_two_devices_get_a_shard_each_of_what_is_large(data, on):
 def test_the_same_study_has_the_same_keys_on_one_device_and_on_two(data, on):
     two = keys(run(data, "unified", "hybrid"))
     on(1)
-    plan = prepare(None, {"data": data, "base": "b", "methods": ["unified", "hybrid"], "name": "again"})
+    plan = prepare(
+        None, {"data": data, "base": "b", "evaluate": ["test"], "methods": ["unified", "hybrid"], "name": "again"}
+    )
     assert {job.key for job in plan.jobs} <= two
 
 
@@ -104,7 +106,7 @@ def test_what_has_succeeded_in_shards_is_not_computed_again_whole(data, on):
     ids = run(data, "persona")
     succeed_all()
     on(1)
-    prepared = prepare(None, {"data": data, "base": "b", "methods": ["persona"]})
+    prepared = prepare(None, {"data": data, "base": "b", "evaluate": ["test"], "methods": ["persona"]})
     assert prepared.reused == {job.key for job in prepared.jobs}
     assert run(data, "persona") == ids
 
@@ -121,7 +123,7 @@ def test_what_waits_is_joined_as_it_is(data, on, first, then):
 def test_two_who_submit_at_once_name_the_shards_both(data, on):
     """The second planned before the first had queued anything, and saw one device."""
     on(1)
-    whole = prepare(None, {"data": data, "base": "b", "methods": ["persona"], "name": "second"})
+    whole = prepare(None, {"data": data, "base": "b", "evaluate": ["test"], "methods": ["persona"], "name": "second"})
     on(2)
     run(data, "persona", name="first")
     row = Study(name="second", spec=whole.spec.model_dump(mode="json"), dataset=whole.dataset.digest, base="b")
@@ -137,9 +139,9 @@ def test_the_plan_shows_shards_before_anything_is_queued(data, monkeypatch):
     forget_settings()
     done = CliRunner().invoke(app, ["run", "--data", data, "--base", "b", "--methods", "persona", "--plan"])
     rows = [line.split()[:4] for line in done.output.splitlines()]
-    for row in (["1", "train", "persona", "1/2"], ["2", "train", "persona", "2/2"], ["6", "join", "persona", "4,"]):
+    for row in (["1", "train", "persona", "1/2"], ["2", "train", "persona", "2/2"], ["6", "join", "persona/val", "4,"]):
         assert row in rows
-    assert "2 large jobs are split into shards, one for each device, and joined again" in done.output
+    assert "3 large jobs are split into shards, one for each device, and joined again" in done.output
     assert "on this machine's 2 devices" in done.output
     assert list_jobs() == []
 

@@ -37,7 +37,13 @@ def outcome() -> Found:
 
 def study(home: Path) -> list[int]:
     """Sixteen personas with an adapter each, on a tiny base."""
-    content = {"name": "demo", "data": str(home / "homes"), "base": str(home / "tiny"), "dtype": "float32"}
+    content = {
+        "name": "demo",
+        "data": str(home / "homes"),
+        "base": str(home / "tiny"),
+        "dtype": "float32",
+        "evaluate": ["test"],
+    }
     training = {"epochs": 6, "batch_size": 2, "max_length": 64}
     _, ids = submit(None, content | {"methods": ["persona"], "max_new_tokens": 4, "training": training})
     ring()

@@ -48,7 +48,9 @@ def nothing_is_queued() -> bool:
 
 
 def test_a_study_from_options_is_named_after_its_data_and_base(data: Path):
-    study, ids = submit(None, {"data": str(data), "base": "models/smollm2-135m", "methods": ["base", "unified"]})
+    study, ids = submit(
+        None, {"data": str(data), "base": "models/smollm2-135m", "methods": ["base", "unified"], "evaluate": ["test"]}
+    )
     assert (study.name, study.dataset_name, study.base) == ("homes-smollm2-135m", "homes", "models/smollm2-135m")
     assert [(job.kind, job.method, str(job.state)) for job in all_jobs()] == [
         ("recipes", "base", "READY"),
@@ -82,7 +84,7 @@ def test_the_same_data_are_kept_once_wherever_they_come_from(data: Path, lab_hom
 
 
 def test_submitting_again_after_a_failure_tries_again_what_failed(data: Path):
-    options = {"data": str(data), "base": "b", "methods": ["unified"]}
+    options = {"data": str(data), "base": "b", "evaluate": ["test"], "methods": ["unified"]}
     study, ids = submit(None, options)
     jobs.fail(claimed(), "error", for_good=True)
     assert states(ids) == ["FAILED", "SKIPPED"]
@@ -94,7 +96,7 @@ def test_submitting_again_after_a_failure_tries_again_what_failed(data: Path):
 
 
 def test_a_second_study_reuses_what_the_first_has_trained(data: Path):
-    options = {"data": str(data), "base": "b"}
+    options = {"data": str(data), "base": "b", "evaluate": ["test"]}
     _, first = submit(None, options | {"name": "one", "methods": ["unified"]})
     succeed_on_disk(claimed())
     _, second = submit(None, options | {"name": "two", "methods": ["hybrid"]})
@@ -131,13 +133,15 @@ def test_bad_data_queue_nothing(lab_home: Path):
 
 
 def test_what_lost_its_artifact_is_computed_anew_and_all_else_is_reused(data: Path):
-    _, ids = submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})
+    _, ids = submit(None, {"data": str(data), "base": "b", "evaluate": ["test"], "methods": ["unified", "hybrid"]})
     train, evaluate, hybrid, _ = ids
     for _ in (train, evaluate):
         succeed_on_disk(claimed())
-    assert submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})[1] == ids
+    assert (
+        submit(None, {"data": str(data), "base": "b", "evaluate": ["test"], "methods": ["unified", "hybrid"]})[1] == ids
+    )
     (load_settings().artifacts / f"{train}/1/result").write_text("not what was committed")
-    _, again = submit(None, {"data": str(data), "base": "b", "methods": ["unified", "hybrid"]})
+    _, again = submit(None, {"data": str(data), "base": "b", "evaluate": ["test"], "methods": ["unified", "hybrid"]})
     assert again[1] == evaluate
     assert {train, hybrid}.isdisjoint(again)
     assert states([train, hybrid]) == ["SUCCEEDED", "CANCELLED"]
@@ -150,7 +154,7 @@ def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path
     base.mkdir()
     (base / "model.safetensors").write_bytes(b"a" * 10)
     monkeypatch.chdir(tmp_path)
-    options = {"data": str(data), "base": "tiny", "methods": ["unified"]}
+    options = {"data": str(data), "base": "tiny", "methods": ["unified"], "evaluate": ["test"]}
     row, ids = submit(None, options)
     assert row.base == str(base)
     assert submit(None, options | {"base": str(base)})[1] == ids

@@ -59,7 +59,7 @@ def test_a_job_is_cloned_with_what_its_method_stands_on_and_nothing_else(data: P
         "targets": ["q_proj", "v_proj"],
     }
     assert said["method"]["hybrid"]["training"]["learning_rate"] == 5e-4
-    assert said["evaluate"] == ["val", "test"]
+    assert declared(said, "").evaluate == ("val", "test")
 
 
 def test_a_name_is_fresh_among_studies_and_files(data: Path) -> None:

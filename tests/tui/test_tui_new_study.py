@@ -22,7 +22,7 @@ from lab.tui.feeds import new_study, study_options
 from lab.tui.screens.new_study import NewStudyScreen
 
 pytestmark = pytest.mark.usefixtures("artifacts")
-SMALL = 'name = "small"\ndata = "{data}"\nbase = "smollm2-135m"\nmethods = ["base", "unified"]\n'
+SMALL = 'name = "small"\ndata = "{data}"\nbase = "smollm2-135m"\nmethods = ["base", "unified"]\nevaluate = ["test"]\n'
 
 
 @asynccontextmanager
