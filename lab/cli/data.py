@@ -11,7 +11,7 @@ import typer
 from rich.panel import Panel
 from rich.table import Table
 
-from lab.cli.output import console, first_of, marked, print_json, table
+from lab.cli.output import PAGE, console, first_of, marked, print_json, table
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _persona_panel(persona: Persona) -> Panel:
         triggers = _words(routine.get("triggers", {}))
         body.add_row(label, marked(f"{triggers} → {_actions_text(routine.get('actions', {}))}"))
     title = f"{persona.persona_id} {persona.name or ''}".strip()
-    return Panel(body, title=marked(title), title_align="left")
+    return Panel(body, title=marked(title), title_align="left", width=min(console.width, PAGE))
 
 
 def _dialogue_panel(dialogue: Dialogue) -> Panel:
@@ -205,7 +205,7 @@ def _dialogue_panel(dialogue: Dialogue) -> Panel:
         body.add_row(f"[{styles.get(message.role, 'dim')}]{message.role}[/]", marked(message.content))
         if message.actions:
             body.add_row("", f"[dim]{marked(_actions_text(message.actions))}[/]")
-    return Panel(body, title=marked(dialogue.dialogue_id), title_align="left")
+    return Panel(body, title=marked(dialogue.dialogue_id), title_align="left", width=min(console.width, PAGE))
 
 
 def _words(triggers: Any) -> str:

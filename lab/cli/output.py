@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -31,8 +32,11 @@ class _Console(Console):
             yield segment if segment.control else Segment(safe(segment.text), segment.style)
 
 
-console = _Console(highlight=False, markup=False, emoji=False)  # what is printed may be anybody's words
+# What is printed may be anybody's words; a program that reads lines has no use for folded ones.
+_UNBOUNDED = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1_000_000
+console = _Console(highlight=False, markup=False, emoji=False, width=_UNBOUNDED)
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS  # states are keys
+PAGE = 100  # cells that a frame takes where nothing bounds it
 _GAP = 2  # cells between columns
 _WORDS = 14  # cells that a column of words keeps at least
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,6 +155,17 @@ def test_jobs_with_long_names_and_errors_fit(lab: Say):
     said = lab("jobs", LONG)
     assert "no-such-model" in said.replace("\n", "").replace(" ", "")
     assert "FAILED" in said
+
+
+def test_a_table_that_goes_to_a_program_has_a_line_for_each_row(tmp_path, lab_home):
+    submit(job("train", "anchor-delta-retrieval"), study=LONG)
+    jobs.fail(claimed(), "There is no model folder ./no-such-model; " * 9, for_good=True)
+    variables = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-c", "from lab.cli import main; main()", "jobs"]
+    said = subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
+    head, row = said.splitlines()
+    assert head.split() == ["id", "kind", "method", "state", "done", "note"]
+    assert row.count("no-such-model") == 9
 
 
 def test_status_fits(lab: Say):
