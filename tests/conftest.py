@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import signal
 import tempfile
@@ -19,6 +20,8 @@ from sqlmodel import SQLModel
 from lab.db.engine import connected
 from lab.db.invariants import check_invariants
 from lab.db.migrate import migrate
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # what a test finds does not depend on who can reach the hub
 
 _numbers = itertools.count()
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from lab.cli.base_model import source_of
 from lab.cli.output import console, marked, print_json, table
 from lab.db.migrate import migrate
 from lab.db.pause import paused
@@ -17,6 +16,7 @@ from lab.db.tables import UNFINISHED, State, Worker
 from lab.errors import LabError
 from lab.settings import exposed_file, load_settings
 from lab.store.artifacts import check_store
+from lab.tasks.base_source import source_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _ENOUGH_DISK = 2 << 30  # bytes: a base model and a study's adapters

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_ALL_LINEAR = "all-linear"
+ALL_LINEAR = "all-linear"
 _NEEDED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 
 
@@ -22,7 +22,7 @@ class BaseShape:
 
     def lora(self, rank: int, targets: Sequence[str]) -> int | None:
         """Weights of a LoRA, Σ r·(in + out) over the adapted layers; None where a target is not known."""
-        names = self.linear if _ALL_LINEAR in targets else targets
+        names = self.linear if ALL_LINEAR in targets else targets
         if not set(names) <= set(self.linear):
             return None
         return self.layers * rank * sum(sum(self.linear[name]) for name in names)

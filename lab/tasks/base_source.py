@@ -1,4 +1,4 @@
-"""Whether a base model can be had here, found out in seconds and without loading anything."""
+"""Whether a base model can be had here, found out in seconds and without loading anything. Light to import."""
 
 from __future__ import annotations
 
@@ -7,9 +7,30 @@ from threading import Thread
 
 from lab.errors import LabError
 from lab.paths import folder_at
+from lab.settings import load_settings
 
 OFFLINE = ("smollm2-135m",)  # come from the Python package index, not from the hub
 _SECONDS = 2.0
+
+
+class HubError(LabError):
+    """Whether the hub has a model cannot be told from here."""
+
+
+def doubt_of(base: str) -> str:
+    """What there is to warn of before work is queued on this base model; nothing if it can be had here.
+
+    Raises:
+        LabError: nobody can have it.
+    """
+    settings = load_settings()
+    try:
+        source_of(base, settings.cache)
+    except LabError as why:
+        if isinstance(why, HubError) or settings.redis_url:  # workers elsewhere may have it
+            return str(why)
+        raise
+    return ""
 
 
 def source_of(base: str, cache: Path) -> str:
@@ -24,20 +45,20 @@ def source_of(base: str, cache: Path) -> str:
     folder = folder_at(base)
     if folder is not None:
         if not (folder / "config.json").is_file():
-            raise LabError(f"the folder {base} holds no model: it has no config.json.")
+            raise LabError(f"{base}: this folder holds no model, for it has no config.json; name another base.")
         return "a folder here"
     if base.startswith((".", "/", "~")):
-        raise LabError(f"there is no model folder {base}; correct 'base' in settings.toml.")
+        raise LabError(f"{base}: there is no such model folder; correct the base.")
     if _cached(base):
         return "in the hub's cache"
     status = _ask_hub(base)
-    if status is None:
-        raise LabError(
+    if status is None or status >= 500:
+        raise HubError(
             f"{base} is not in the hub's cache and the hub does not answer; connect to it, or set 'base' in "
             f"settings.toml (or --base of a run) to a model folder or to {OFFLINE[0]}, which needs no hub."
         )
     if status >= 400:
-        raise LabError(f"the hub does not give {base} (HTTP status {status}); check the name, or `hf auth login`.")
+        raise LabError(f"{base}: the hub does not give it (HTTP status {status}); check the name, or `hf auth login`.")
     return "not here yet; the hub gives it on first use"
 
 

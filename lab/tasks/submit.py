@@ -19,6 +19,7 @@ from lab.db.reuse import forget, specs, succeeded
 from lab.db.studies import save_dataset, save_study
 from lab.db.tables import Dataset, Study
 from lab.errors import LabError
+from lab.methods.base_shape import ALL_LINEAR
 from lab.methods.extend import inherited
 from lab.methods.histories import short_histories
 from lab.methods.plan import PlannedJob, plan
@@ -29,7 +30,9 @@ from lab.methods.together import check_candidates
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.remote import StoreError
+from lab.tasks.base_config import linear_layers
 from lab.tasks.base_identity import fingerprint, located
+from lab.tasks.base_source import doubt_of
 from lab.tasks.devices import live_devices
 from lab.tasks.extended import check_shared, extended
 from lab.tasks.manifest import verify_artifact
@@ -88,6 +91,7 @@ def planned(spec: StudySpec, persona_id: str | None = None) -> Prepared:
     jobs = shard(jobs, len(live_devices()), len(data.personas), known)
     reused, lost = _there(jobs)
     check_shared(spec, jobs, reused)
+    warnings += _check_base(spec, [job for job in jobs if job.key not in reused])
     return Prepared(spec, dataset, data, split, jobs, reused, lost, tuple(warnings))
 
 
@@ -197,3 +201,24 @@ def _check_size(spec: StudySpec, dataset: Dataset) -> None:
             f"study '{spec.name}': {spec.personas} personas are asked for, but {dataset.name} has "
             f"{dataset.n_personas}; ask for fewer."
         )
+
+
+def _check_base(spec: StudySpec, jobs: Sequence[PlannedJob]) -> list[str]:
+    """What speaks against the base model of jobs that are to run.
+
+    Raises:
+        LabError: it cannot be had, or it has not the layers that a LoRA adapts.
+    """
+    declared = spec.declared()
+    if not jobs or all(declared[name].endpoint for name in spec.methods):
+        return []
+    doubt, layers = doubt_of(spec.base), linear_layers(spec.base)
+    for job in jobs:
+        targets = job.spec.get("lora", {}).get("targets", ())
+        missing = [name for name in targets if name not in (*layers, ALL_LINEAR)]
+        if layers and missing:
+            raise LabError(
+                f"method '{job.method}' adapts {', '.join(missing)}, but {spec.base} has no such linear layer; "
+                f"it has {', '.join(layers)}."
+            )
+    return [doubt] if doubt else []

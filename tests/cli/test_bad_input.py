@@ -108,10 +108,17 @@ def test_doctor_says_what_is_wrong_and_fails(shell):
     assert "bad" in done.stdout
 
 
-def test_a_base_model_that_is_not_there_fails_its_jobs_with_a_sentence(shell, star_like):
-    shell.ok("run", "--data", str(star_like), "--base", "./no-such-model", "--methods", "unified", "--json")
+def test_doctor_fails_where_the_base_model_cannot_be_had(shell):
+    missing = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(shell.folder), "LAB_BASE": "owner/known"}
+    done = shell.lab("doctor", "--json", **missing)
+    found = orjson.loads(done.stdout)
+    assert (done.returncode, [name for name, check in found.items() if not check["ok"]]) == (1, ["base"])
+
+
+def test_a_base_model_that_nobody_can_have_fails_its_jobs_with_a_sentence(shell, star_like):
+    shell.ok("run", "--data", str(star_like), "--base", "no-such/model", "--methods", "unified", "--json")
     said = shell.refused("wait")
-    assert "no-such-model" in said
+    assert "no-such/model" in said
     jobs = {job["kind"]: job for job in orjson.loads(shell.ok("jobs", "--json"))}
     assert {kind: job["state"] for kind, job in jobs.items()} == {"train": "FAILED", "evaluate": "SKIPPED"}
     last = shell.ok("logs", str(jobs["train"]["id"]), COLUMNS="400").splitlines()[-1]
@@ -123,11 +130,11 @@ def test_another_study_under_the_same_name_is_not_replaced_unasked(shell, star_l
     first = orjson.loads(shell.ok("run", "shape.toml", "--methods", "base,unified,persona", "--json"))
     assert first["left"] == []
     other = ("run", "shape.toml", "--methods", "base")
-    there = "study shape is there, and 4 of its 6 jobs are not in this one (unified, persona)"
+    there = "study shape is there, and 6 of its 9 jobs are not in this one (unified, persona)"
     assert there in shell.ok(*other, "--plan")
     for words in (other, (*other, "--json")):
         assert shell.refused(*words) == f"lab: {there}; --yes replaces it, another --name keeps both."
-    assert len(orjson.loads(shell.ok("jobs", "shape", "--json"))) == 6
-    assert "study shape changed: 2 jobs now, 4 left it" in shell.ok(*other, "--yes")
+    assert len(orjson.loads(shell.ok("jobs", "shape", "--json"))) == 9
+    assert "study shape changed: 3 jobs now, 6 left it" in shell.ok(*other, "--yes")
     assert "changed" not in shell.ok(*other), "what is the same needs no answer"
     assert "changed" not in shell.ok("run", "shape.toml", "--methods", "base,unified"), "nor does what only adds"

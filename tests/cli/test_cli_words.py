@@ -13,6 +13,9 @@ ODD = "[/x][red]"
 @pytest.fixture(scope="module")
 def queued(shell):
     shell.ok("data", "generate", "people", *DATA)
+    config = shell.folder / ODD / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text("{}")
     said = shell.ok("run", "--data", "people", "--base", ODD, "--methods", "base", "--name", "odd")
     return shell, said
 

@@ -7,14 +7,18 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from huggingface_hub import constants
+from planned import forget_settings
 
-from lab.cli.base_model import OFFLINE, source_of
+from lab.data.generate import generate_folder
 from lab.errors import LabError
 from lab.models.offline import WHEELS
+from lab.tasks.base_source import OFFLINE, source_of
+from lab.tasks.submit import prepare
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -61,7 +65,7 @@ def test_a_hub_that_gives_it(online):
 
 
 def test_a_hub_that_has_no_such_model(online):
-    with pytest.raises(LabError, match=r"the hub does not give owner/unknown \(HTTP status 404\)"):
+    with pytest.raises(LabError, match=r"owner/unknown: the hub does not give it \(HTTP status 404\)"):
         source_of("owner/unknown", online)
 
 
@@ -90,10 +94,10 @@ def test_a_cached_model_needs_no_hub(place):
 
 
 def test_a_model_folder(place):
-    with pytest.raises(LabError, match=r"no model folder \./nowhere"):
+    with pytest.raises(LabError, match=r"\./nowhere: there is no such model folder"):
         source_of("./nowhere", place)
     (place / "model").mkdir()
-    with pytest.raises(LabError, match=r"has no config\.json"):
+    with pytest.raises(LabError, match=r"it has no config\.json"):
         source_of("./model", place)
     (place / "model/config.json").write_text("{}")
     assert source_of("./model", place) == "a folder here"
@@ -110,12 +114,54 @@ def test_what_is_no_name_at_all(place):
         source_of("a/b/c", place)
 
 
-def test_doctor_fails_where_the_base_model_cannot_be_had(shell):
-    missing = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(shell.folder), "LAB_BASE": "owner/known"}
-    done = shell.lab("doctor", "--json", **missing)
-    found = orjson.loads(done.stdout)
-    assert (done.returncode, [name for name, check in found.items() if not check["ok"]]) == (1, ["base"])
-
-
 def test_the_offline_names_are_those_that_can_be_loaded():
     assert set(OFFLINE) <= set(WHEELS)
+
+
+# ---------------------------------------------------------------- before work is queued
+
+
+LAYERS = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "vocab_size": 9}
+NARROW = {"parameters": "lora", "share": "everyone", "lora": {"targets": ["q_proj", "attn_q"]}}
+
+
+@pytest.fixture
+def said(lab_home: Path, place: Path) -> dict[str, Any]:
+    """A study but for its base model."""
+    generate_folder(place / "homes", 2, 6, 3.2, 0)
+    return {"name": "s", "data": str(place / "homes"), "methods": ["narrow"], "method": {"narrow": NARROW}}
+
+
+def config(folder: Path, **values: Any) -> str:
+    folder.mkdir()
+    (folder / "config.json").write_bytes(orjson.dumps(LAYERS | values))
+    return str(folder)
+
+
+@pytest.mark.parametrize("base", ["./nowhere", "a/b/c"])
+def test_a_study_on_a_base_model_that_nobody_can_have_is_refused(said, base):
+    with pytest.raises(LabError, match=base):
+        prepare(None, said | {"base": base})
+
+
+def test_machines_elsewhere_may_have_a_folder_that_is_not_here(said, monkeypatch):
+    monkeypatch.setenv("LAB_REDIS_URL", "redis://queue.example")
+    forget_settings()
+    assert "no such model folder" in prepare(None, said | {"base": "/models/far"}).warnings[0]
+
+
+def test_a_hub_out_of_reach_is_a_warning(said):
+    assert "the hub does not answer" in prepare(None, said | {"base": "owner/known"}).warnings[0]
+
+
+def test_layers_that_the_base_model_has_not_are_refused_where_its_family_tells_them(said, place):
+    with pytest.raises(
+        LabError, match=r"method 'narrow' adapts attn_q, but .*/qwen has no such linear layer; it has q_proj"
+    ):
+        prepare(None, said | {"base": config(place / "qwen", model_type="qwen2")})
+    assert prepare(None, said | {"base": config(place / "other", model_type="gpt_neox")}).warnings == ()
+
+
+def test_a_study_that_only_asks_a_model_elsewhere_needs_no_base(said):
+    far = {"far": {"parameters": "none", "endpoint": {"url": "http://gpu7/v1", "model": "m"}}}
+    assert prepare(None, said | {"base": "./nowhere", "methods": ["far"], "method": far}).warnings == ()

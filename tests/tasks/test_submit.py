@@ -152,6 +152,7 @@ def test_what_lost_its_artifact_is_computed_anew_and_all_else_is_reused(data: Pa
 def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path, tmp_path: Path, monkeypatch):
     base = tmp_path / "tiny"
     base.mkdir()
+    (base / "config.json").write_text("{}")
     (base / "model.safetensors").write_bytes(b"a" * 10)
     monkeypatch.chdir(tmp_path)
     options = {"data": str(data), "base": "tiny", "methods": ["unified"], "evaluate": ["test"]}
