@@ -79,7 +79,7 @@ def planned(spec: StudySpec, persona_id: str | None = None) -> Prepared:
     spec = spec.model_copy(update={"base": located(spec.base)})
     older = extended(spec)
     dataset, data = _import(spec.data, persona_id)
-    _check_size(spec, dataset)
+    _check_size(spec, dataset, data)
     data = data.take(spec.personas or dataset.n_personas, spec.dialogues)
     if older:
         older.check(spec, data)
@@ -195,11 +195,17 @@ def _import(source: str, persona_id: str | None = None) -> tuple[Dataset, Dialog
     return row, dataset
 
 
-def _check_size(spec: StudySpec, dataset: Dataset) -> None:
+def _check_size(spec: StudySpec, dataset: Dataset, data: DialogueData) -> None:
     if spec.personas is not None and spec.personas > dataset.n_personas:
         raise LabError(
             f"study '{spec.name}': {spec.personas} personas are asked for, but {dataset.name} has "
             f"{dataset.n_personas}; ask for fewer."
+        )
+    most, persona = max((len(data.of(one.persona_id)), one.persona_id) for one in data.personas)
+    if spec.dialogues is not None and spec.dialogues > most and not spec.extends:  # a newcomer takes the number over
+        raise LabError(
+            f"persona {persona} has {most} dialogues and none has more, but {spec.dialogues} of each are asked for; "
+            "ask for fewer."
         )
 
 

@@ -111,6 +111,10 @@ def test_a_second_study_reuses_what_the_first_has_trained(data: Path):
         ({"data": "nowhere"}, "nowhere: there is no such folder"),
         ({"data": "{data}", "methods": ["unifed"]}, "lab run: there is no method 'unifed'; did you mean 'unified'?"),
         ({"data": "{data}", "personas": 3}, "3 personas are asked for, but homes has 2; ask for fewer."),
+        (
+            {"data": "{data}", "dialogues": 60},
+            "dialogues and none has more, but 60 of each are asked for; ",
+        ),
         ({"data": "{data}", "name": "a/b"}, "lab run: 'name': use 1 to 80 letters"),
     ],
 )
