@@ -1,8 +1,32 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and what is wrong with a value, in a user's words."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lab.safe import sentence
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_NEEDED = {  # how pydantic's names for faults begin, and what TOML and JSON call what is missing
+    "int": "a whole number is needed here",
+    "float": "a number is needed here",
+    "bool": "true or false is needed here",
+    "string_type": "a text is needed here",
+    "tuple_type": "a list is needed here",
+    "list_type": "a list is needed here",
+    "model_type": "a table is needed here",
+    "dict_type": "a table is needed here",
+    "finite_number": "a finite number is needed here",
+    "greater_than_equal": "it has to be at least {ge}",
+    "greater_than": "it has to be more than {gt:g}",
+    "less_than_equal": "it may be at most {le}",
+    "less_than": "it has to be less than {lt:g}",
+    "too_long": "it takes {max_length} at most",
+    "too_short": "it needs at least {min_length}",
+    "literal_error": "choose {expected}",
+}
 
 
 class LabError(Exception):
@@ -27,3 +51,9 @@ class LabError(Exception):
 
     def _told(self, text: str) -> str:
         return sentence(text)
+
+
+def in_words(fault: ErrorDetails) -> str:
+    """What is wrong with a value that pydantic refused."""
+    known = next((words for kind, words in _NEEDED.items() if fault["type"].startswith(kind)), None)
+    return known.format(**fault.get("ctx", {})) if known else fault["msg"].removeprefix("Value error, ")

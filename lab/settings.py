@@ -16,10 +16,11 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
-from lab.errors import LabError
+from lab.errors import LabError, in_words
 
 _FILE_VARIABLE = "LAB_SETTINGS"
 _SECRET = ("database_url", "redis_url", "artifacts_url")  # may hold a password
@@ -216,11 +217,11 @@ def _sentence(error: ValidationError, file: Path) -> LabError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if not key:  # settings that do not fit together
-        return LabError(f"settings (in {file} or LAB_* variables): {first['msg'].removeprefix('Value error, ')}.")
+        return LabError(f"settings (in {file} or LAB_* variables): {in_words(first)}.")
     where = f"setting '{key}' (in {file} or LAB_{key.upper()})"
     if key in _SECRET:
-        return LabError(f"{where}: {first['msg'].removeprefix('Value error, ')}; mend it or leave it empty.")
-    return LabError(f"{where}: {first['msg']}, but got {first['input']!r}.")
+        return LabError(f"{where}: {in_words(first)}; mend it or leave it empty.")
+    return LabError(f"{where}: {in_words(first)}, but got {first['input']!r}.")
 
 
 def exposed_file() -> Path | None:
@@ -266,8 +267,9 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise _sentence(error, file) from None
-    except Exception as error:  # pydantic-settings wraps an undecodable variable in an error of its own
-        raise LabError(f"settings: {error}; complex values are written as JSON.") from None
+    except SettingsError as error:  # a variable that holds no JSON; the field's name stands between quotes
+        _, key, *_ = str(error).split('"')
+        raise LabError(f'LAB_{key.upper()}: a list is written as JSON, such as ["cpu"]; mend it.') from None
     home = file.parent
     changes: dict[str, Any] = {"artifacts": (home / settings.artifacts.expanduser()).resolve()}
     changes["cache"] = (home / settings.cache.expanduser()).resolve()

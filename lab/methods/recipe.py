@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from lab.errors import LabError
+from lab.errors import LabError, in_words
 
 BOOK_FILE = "recipes.json"
 _EXACT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -87,7 +87,7 @@ def read_book(folder: Path) -> RecipeBook:
         raise LabError(f"{file}: the recipe book cannot be read ({error.strerror}); mend that.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        what = f"{'.'.join(map(str, first['loc']))}: {in_words(first)}"
         raise LabError(f"{file}: this is not a recipe book ({what}); run its study again.") from None
     except orjson.JSONDecodeError as error:
         raise LabError(f"{file}: this is not a recipe book ({error}); run its study again.") from None

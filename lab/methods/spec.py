@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from lab.errors import LabError
+from lab.errors import LabError, in_words
 from lab.methods.declare import (
     Augment,
     Cluster,
@@ -41,7 +41,6 @@ SplitName = Literal["train", "val", "test"]
 
 _SHOWN = 80  # characters of a value in a sentence
 _SECRET = ("url", "key")  # may hold a password, or a key where its variable belongs
-_NEEDED = {"tuple_type": "a list", "model_type": "a table", "dict_type": "a table"}  # what TOML calls them
 
 
 class Study(Strict):
@@ -106,10 +105,8 @@ def sentence(error: ValidationError, where: str) -> LabError:
 
 def _says(fault: ErrorDetails, key: str) -> str:
     """What is wrong with a value, in a user's words."""
-    if fault["type"] in _NEEDED:
-        return f"{_NEEDED[fault['type']]} is needed here"
     if fault["type"] != "string_pattern_mismatch":
-        return fault["msg"].removeprefix("Value error, ")
+        return in_words(fault)
     if key == "key":
         return "give the name of the environment variable that holds the key, not the key itself"
     if "A-Za-z" in fault["ctx"]["pattern"]:

@@ -210,7 +210,7 @@ async def test_a_fault_stands_beside_its_field_and_start_goes_there(data: Path) 
     async with making(SMALL.format(data=data) + 'seeds = ["x"]\n') as pilot:
         row = next(line for line in shown(pilot).splitlines() if "seeds  " in line)
         assert "✗" in row
-        assert "'seeds.0': Input should be a valid integer" in row
+        assert "'seeds.0': a whole number is needed here" in row
         screen = await pressed(pilot, "s")
         assert "'seeds.0'" in screen.splitlines()[-1]
         assert pilot.app.screen.query_one("#form").row.key == "seeds"  # type: ignore[attr-defined]
