@@ -30,9 +30,15 @@ def screen(
     web: Annotated[bool, typer.Option("--web", help="Serve the screen to a browser on this machine.")] = False,
     host: Annotated[str, typer.Option(help="With --web: listen on this address, for others too.")] = "localhost",
     port: Annotated[int, typer.Option(help="With --web: listen on this port; 0: any.", min=0, max=65535)] = 8000,
+    version: Annotated[bool, typer.Option("--version", help="Print the version of program and engine.")] = False,
 ) -> None:
     """Open the screen. Leaving it stops nothing; opening it starts the worker, unless that was drained."""
     if context.invoked_subcommand is not None:
+        return
+    if version:
+        from lab.tasks.identity import VERSION
+
+        console.print(f"Persona Lab {VERSION}")
         return
     if web:
         _ready()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lab.data.split import Split
     from lab.data.types import Dataset, Dialogue, Persona
 
-app = typer.Typer(help="Import, generate, check and show data sets.", no_args_is_help=True)
+app = typer.Typer(help="Import, generate, list, check and show data sets.", no_args_is_help=True)
 
 Source = Annotated[str, typer.Argument(help="A folder, a kept data set's name or a Hugging Face name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -71,6 +72,25 @@ def generate(
     console.print(
         f"look at it with `lab data show {marked(str(out))}` and `lab data check {marked(str(out))}`.", markup=True
     )
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """List the data sets that are kept here, and those that studies were run on."""
+    from lab.db.migrate import migrate
+    from lab.tui.feeds.study_options import options
+
+    migrate()
+    found = options().sources
+    if json:
+        print_json([asdict(one) for one in found])
+        return
+    if not found:
+        console.print("no data sets yet; `lab data import` keeps one, `lab data generate` makes one.")
+        return
+    numbers = ("personas", "dialogues")
+    rows = [(one.name, f"{one.personas:,}", f"{one.dialogues:,}") for one in found]
+    console.print(table(("data set", *numbers), rows, right=numbers))
 
 
 @app.command()

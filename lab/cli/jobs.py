@@ -13,7 +13,7 @@ from lab.db import jobs as moves
 from lab.db.engine import DatabaseError
 from lab.db.migrate import migrate
 from lab.db.queries import JobRow, get_job, get_study, job_log, list_jobs
-from lab.db.tables import TERMINAL, State
+from lab.db.tables import TERMINAL, UNFINISHED, State
 from lab.errors import LabError
 
 _SPARE = ("val", "loss", "eta")  # columns that go where there is no room, the first first
@@ -85,10 +85,23 @@ def logs(
         time.sleep(0.5)
 
 
-def cancel(ids: JobIds, json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+def cancel(
+    ids: Annotated[list[int] | None, typer.Argument(help="Job ids, from `lab jobs`.", min=1, max=_MOST)] = None,
+    study: Annotated[
+        str | None, typer.Option(help="All jobs of this study that have not ended and that no other study has.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
     """Cancel jobs; what waits for them is skipped."""
+    if bool(ids) == bool(study):
+        raise LabError("lab cancel: name jobs by their ids, or all of a study with --study.")
     migrate()
-    _apply(ids, "cancel", json)
+    _apply(_own(study) if study else ids or [], "cancel", json)
+
+
+def _own(study: str) -> list[int]:
+    """The unfinished jobs that no other study has, those that wait for others first: so none is skipped."""
+    return [job.id for job in list_jobs(get_study(study).id) if job.state in UNFINISHED and len(job.studies) == 1]
 
 
 def retry(ids: JobIds, json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
@@ -112,6 +125,8 @@ def _apply(ids: list[int], verb: str, json: bool) -> None:
             refused.append(str(error))
     if json:
         print_json({str(job): state for job, state in states.items()})
+    elif not ids:
+        console.print(f"nothing to {verb}.")
     else:
         for job, state in states.items():
             asked = "asked to stop" if verb == "cancel" and state is State.RUNNING else str(state)

@@ -105,6 +105,16 @@ def test_changed_data_under_a_name_that_exists_is_refused_unless_it_is_to_replac
     assert "2 personas" in lab("check", "mine").output
 
 
+def test_list_tells_what_is_kept(lab_home: Path, made: Path) -> None:
+    def told(*words: str) -> str:
+        return CliRunner().invoke(app, words, catch_exceptions=False).output
+
+    assert "no data sets yet" in told("list")
+    told("import", str(made), "--name", "mine")
+    assert told("list").splitlines()[1].split() == ["mine", "3", "15"]
+    assert json.loads(told("list", "--json")) == [{"name": "mine", "personas": 3, "dialogues": 15}]
+
+
 def test_check_prints_measures_split_and_leakage(lab: Lab, made: Path) -> None:
     result = lab("check", made)
     assert result.exit_code == 0

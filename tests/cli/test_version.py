@@ -10,12 +10,17 @@ from lab.cli.app import app
 from lab.db.engine import connected
 from lab.db.migrate import _revisions
 from lab.errors import LabError
+from lab.tasks.identity import VERSION
 
 
 def _be(revision: str) -> None:
     """Let the database say that it has this schema."""
     with connected(writing=True) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def test_the_version_is_that_of_program_and_engine():
+    assert CliRunner().invoke(app, ["--version"]).output == f"Persona Lab {VERSION}\n"
 
 
 @pytest.mark.parametrize("words", ["status", "jobs", "workers", "drain", "up", "run --data nowhere", "retry 1"])

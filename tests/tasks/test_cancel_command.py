@@ -23,3 +23,21 @@ def test_what_was_done_is_told_beside_it(lab_home: Path, tmp_path: Path) -> None
     data = bring_in(tmp_path / "people")
     study(data, *(plan(key, data) for key in "ab"))
     assert lab("cancel", "1", "2").splitlines() == ["job 1: CANCELLED", "job 2: CANCELLED"]
+
+
+def test_a_study_is_cancelled_but_for_what_has_ended_or_is_anothers_too(lab_home: Path, tmp_path: Path) -> None:
+    data = bring_in(tmp_path / "people")
+    ended, shared = plan("ended", data), plan("shared", data)
+    parent = plan("parent", data)
+    study(data, ended, shared, parent, plan("child", data, "parent"), name="one")
+    study(data, shared, name="two")
+    done()
+    lab("cancel", "--study", "one")
+    assert states([1, 2, 3, 4]) == ["SUCCEEDED", "READY", "CANCELLED", "CANCELLED"]
+    assert lab("cancel", "--study", "one").strip() == "nothing to cancel."
+    assert "no study named 'three'" in refused("cancel", "--study", "three")
+
+
+def test_jobs_or_a_study_are_named(lab_home: Path) -> None:
+    for words in ((), ("1", "--study", "one")):
+        assert refused("cancel", *words) == "lab cancel: name jobs by their ids, or all of a study with --study."
