@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lab.data.split import Split
     from lab.data.types import Dataset, Dialogue, Persona
 
+_SHOWN = 60  # characters of a key
+
 app = typer.Typer(help="Import, generate, list, check and show data sets.", no_args_is_help=True)
 
 Source = Annotated[str, typer.Argument(help="A folder, a kept data set's name or a Hugging Face name.")]
@@ -36,7 +38,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Check a data set and keep it in the lab's own format."""
-    from lab.data.load import load
+    from lab.data.load import left_out, load
     from lab.data.store import keep
     from lab.data.types import digest
     from lab.settings import load_settings
@@ -44,9 +46,14 @@ def import_(
     dataset = load(source)
     chosen = name or Path(source).expanduser().resolve().name
     folder = keep(dataset, load_settings().artifacts / "data", chosen, replace=replace)
+    ignored = left_out(source)
     if json:
-        print_json({"name": chosen, "folder": str(folder), "digest": digest(dataset)} | _size(dataset))
+        facts = {"name": chosen, "folder": str(folder), "digest": digest(dataset), "left_out": ignored}
+        print_json(facts | _size(dataset))
         return
+    if ignored:
+        keys = first_of([f"{key[:_SHOWN]} ({count:,})" for key, count in ignored.most_common()])
+        console.print(f"left out, for the lab does not know these keys (how often): {keys}", soft_wrap=True)
     console.print(f"kept [bold]{marked(chosen)}[/]: {_size_text(dataset)} in {marked(str(folder))}", markup=True)
     console.print(f"run a study on it with `lab run --data {marked(chosen)}`.", markup=True)
 
@@ -58,13 +65,14 @@ def generate(
     dialogues: Annotated[int, typer.Option(help="How many dialogues each.")] = 50,
     turns: Annotated[float, typer.Option(help="Turns (user and assistant) of a dialogue, on average.")] = 3.2,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="In place of what was generated there before.")] = False,
     json: Json = False,
 ) -> None:
     """Make a data set in the EdgeWisePersona format."""
     from lab.data.generate import generate_folder
     from lab.data.types import digest
 
-    dataset = generate_folder(out, personas, dialogues, turns, seed)
+    dataset = generate_folder(out, personas, dialogues, turns, seed, replace=replace)
     if json:
         print_json({"folder": str(out), "digest": digest(dataset)} | _size(dataset))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 from lab.data.formats import chat, edgewise
@@ -41,6 +42,15 @@ def _read(folder: Path) -> Dataset:
         f"{folder}: no data set here; it needs {chat.PERSONAS} and {chat.DIALOGUES} (chat format),"
         f" or {', '.join(edgewise.FILES)} (EdgeWisePersona format)"
     )
+
+
+def left_out(source: str) -> Counter[str]:
+    """Keys that the lab does not read, of a folder in the chat format, and how often they stand there."""
+    folder = folder_at(source)
+    for candidate in (folder, folder / "data") if folder else ():
+        if (candidate / chat.PERSONAS).is_file():
+            return chat.unknown_keys(candidate)
+    return Counter()
 
 
 def _fetch(name: str) -> Path:

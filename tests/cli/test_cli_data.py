@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from lab.cli.data import app
 from lab.cli.output import console
-from lab.data.formats.chat import read_chat
+from lab.data.formats.chat import read_chat, write_chat
 from lab.data.generate import generate, generate_folder
 from lab.data.types import digest
 from lab.errors import LabError
@@ -99,10 +99,26 @@ def test_import_of_faulty_data_leaves_nothing(lab: Lab, made: Path, tmp_path: Pa
 
 def test_changed_data_under_a_name_that_exists_is_refused_unless_it_is_to_replace(lab: Lab, made: Path) -> None:
     lab("import", made, "--name", "mine")
-    generate_folder(made, 2, 5, 2.0, 1)
+    generate_folder(made, 2, 5, 2.0, 1, replace=True)
     assert "--replace" in refused(lab("import", made, "--name", "mine"))
     assert "kept mine: 2 personas" in lab("import", made, "--name", "mine", "--replace").output
     assert "2 personas" in lab("check", "mine").output
+
+
+def test_import_tells_once_which_keys_are_left_out(lab: Lab, made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "chat"
+    folder.mkdir()
+    write_chat(generate(2, 3, 2.0, 0), folder)
+    assert "left out" not in lab("import", folder, "--name", "plain").output
+    personas = [json.loads(line) | {"age": 34} for line in (folder / "personas.jsonl").read_text().splitlines()]
+    (folder / "personas.jsonl").write_text("\n".join(map(json.dumps, personas)))
+    dialogues = [json.loads(line) for line in (folder / "dialogues.jsonl").read_text().splitlines()]
+    dialogues[0]["messages"][0]["tokens"] = 9
+    (folder / "dialogues.jsonl").write_text("\n".join(map(json.dumps, dialogues)))
+    told = "left out, for the lab does not know these keys (how often): age (2), messages.tokens (1)\n"
+    assert told in lab("import", folder, "--name", "mine").output
+    again = json.loads(lab("import", folder, "--name", "mine", "--json").output)
+    assert again["left_out"] == {"age": 2, "messages.tokens": 1}
 
 
 def test_list_tells_what_is_kept(lab_home: Path, made: Path) -> None:

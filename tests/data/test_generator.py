@@ -193,7 +193,10 @@ def test_only_its_own_output_is_ever_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     generate_folder(out, 1, 3, 2.0, 0)  # an empty folder may be filled
-    generate_folder(out, 1, 4, 2.0, 0)  # its own output may be replaced
+    generate_folder(out, 1, 3, 2.0, 0)  # the same again changes nothing
+    with pytest.raises(LabError, match="holds another generated data set; give another folder, or --replace it"):
+        generate_folder(out, 1, 4, 2.0, 0)
+    generate_folder(out, 1, 4, 2.0, 0, replace=True)
     assert len(read_edgewise(out).dialogues) == 4
     (out / "notes.txt").write_text("mine")
     with pytest.raises(LabError, match="not empty and not the generator's own"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from lab.data.types import Dataset, Dialogue, Message, Persona
 
 PERSONAS = "personas.jsonl"
 DIALOGUES = "dialogues.jsonl"
+_PERSONA = ("persona_id", "description", "name", "preferences", "routines")
+_DIALOGUE = ("dialogue_id", "persona_id", "started_at", "context", "messages", "task_type", "applied_routines")
+_MESSAGE = ("role", "content", "actions")
 ROLES = ("user", "assistant", "system", "tool")
 
 Known = dict[str, tuple[int, Persona]]
@@ -37,6 +41,19 @@ def read_personas(folder: Path) -> tuple[Persona, ...]:
     personas = _read_personas(folder / PERSONAS, faults)
     faults.raise_if_any()
     return tuple(persona for _, persona in personas.values())
+
+
+def unknown_keys(folder: Path) -> Counter[str]:
+    """Keys of a folder's sound files that `read_chat` does not read, and how often they stand there."""
+    faults = Faults()
+    found = Counter[str]()
+    for record in read(folder / PERSONAS, faults):
+        found.update(key for key in record.data if key not in _PERSONA)
+    for record in read(folder / DIALOGUES, faults):
+        found.update(key for key in record.data if key not in _DIALOGUE)
+        for message in record.list_of("messages"):
+            found.update(f"messages.{key}" for key in message.data if key not in _MESSAGE)
+    return found
 
 
 def _read_personas(path: Path, faults: Faults) -> Known:

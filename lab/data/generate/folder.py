@@ -17,26 +17,33 @@ RECEIPT = "generated.json"
 VERSION = 1
 
 
-def generate_folder(folder: Path, personas: int, dialogues: int, turns: float, seed: int) -> Dataset:
+def generate_folder(
+    folder: Path, personas: int, dialogues: int, turns: float, seed: int, *, replace: bool = False
+) -> Dataset:
     """Generate a data set and write it in the EdgeWisePersona format, whole or not at all.
 
-    Replaces an earlier output of the generator; raises `LabError` for a folder that holds anything else.
+    Raises:
+        LabError: the folder holds something that the generator has not made or, unless it may `replace` it,
+            another data set that it has.
     """
-    _check_free(folder)
+    made = {"version": VERSION, "personas": personas, "dialogues": dialogues, "turns": turns, "seed": seed}
+    receipt = orjson.dumps(made, option=orjson.OPT_APPEND_NEWLINE)
+    _check_free(folder, None if replace else receipt)
     dataset = generate(personas, dialogues, turns, seed)
-    receipt = {"version": VERSION, "personas": personas, "dialogues": dialogues, "turns": turns, "seed": seed}
 
     def write(fresh: Path) -> None:
         write_edgewise(dataset, fresh)
-        (fresh / RECEIPT).write_bytes(orjson.dumps(receipt, option=orjson.OPT_APPEND_NEWLINE))
+        (fresh / RECEIPT).write_bytes(receipt)
 
     write_whole(folder, write)
     return dataset
 
 
-def _check_free(folder: Path) -> None:
+def _check_free(folder: Path, receipt: bytes | None) -> None:
     if folder.exists() and not folder.is_dir():
         raise LabError(f"{folder} is a file; give a folder to write")
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if found and (RECEIPT not in found or not found <= {RECEIPT, *FILES}):
         raise LabError(f"{folder} is not empty and not the generator's own; give another folder")
+    if found and receipt is not None and (folder / RECEIPT).read_bytes() != receipt:
+        raise LabError(f"{folder} holds another generated data set; give another folder, or --replace it")
