@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from lab.cli.output import console, print_json, table
+from lab.db.queries import split_of, titled
 from lab.methods.method import Method
 from lab.methods.plan import plan
 from lab.methods.spec import catalog, parse_study
@@ -36,19 +37,24 @@ def show(name: Annotated[str, typer.Argument(help="A method's name.")], json: Js
     study = parse_study({"name": "any", "data": "any", "base": "any", "methods": [name]}, "lab methods")
     jobs = plan(study, "")
     known = {job.key: number for number, job in enumerate(jobs, 1)}
-    steps = [(job.kind, job.method, [known[key] for key in job.parents]) for job in jobs]
+    steps = [(job.kind, job.method, split_of(job.spec), [known[key] for key in job.parents]) for job in jobs]
     if json:
         found = {one: _declaration(study.declared()[one]) for one in study.methods}
-        told = [{"kind": kind, "method": method, "after": after} for kind, method, after in steps]
+        told = [
+            {"kind": kind, "method": method, "split": split, "after": after} for kind, method, split, after in steps
+        ]
         print_json({"methods": found, "jobs": told})
         return
     for one in study.methods:
         text = tomli_w.dumps({"method": {one: _declaration(study.declared()[one])}})
         console.print(Text(text.strip()), end="\n\n", soft_wrap=True)
-    rows = [(str(n), kind, method, ", ".join(map(str, after))) for n, (kind, method, after) in enumerate(steps, 1)]
+    rows = [
+        (str(number), kind, titled(method, split, ""), ", ".join(map(str, after)))
+        for number, (kind, method, split, after) in enumerate(steps, 1)
+    ]
     console.print(table(("job", "kind", "method", "after"), rows, right=("job",)))
 
 
 def _declaration(method: Method) -> dict[str, object]:
-    """What the method says for itself, without what is so by default."""
-    return method.model_dump(mode="json", exclude_defaults=True)
+    """What the method says for itself, without what is so because nothing was said."""
+    return method.model_dump(mode="json", exclude_unset=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import orjson
+import pytest
 
 from lab.methods.method import Method
 from lab.methods.spec import catalog
@@ -24,6 +25,19 @@ def test_a_method_is_shown_as_it_could_be_written_with_the_jobs_it_would_run(she
     assert Method(**method).model_dump() == catalog()["anchor+delta"].model_dump()
     kinds = [line.split()[1] for line in jobs.strip().splitlines()[1:]]
     assert kinds == ["train", "cluster", "merge", "train", "evaluate", "evaluate"]
+
+
+@pytest.mark.parametrize("name", ["retrieval", "cluster", "constrained", "meta"])
+def test_no_table_is_shown_empty(shell, name):
+    def filled(table: dict) -> bool:
+        return bool(table) and all(filled(part) for part in table.values() if isinstance(part, dict))
+
+    assert filled(orjson.loads(shell.ok("methods", "show", name, "--json"))["methods"])
+
+
+def test_evaluations_are_told_apart_by_their_split(shell):
+    told = [line.split()[1:3] for line in shell.ok("methods", "show", "base").splitlines() if "evaluate" in line]
+    assert told == [["evaluate", "base/val"], ["evaluate", "base/test"]]
 
 
 def test_a_name_for_several_shows_all_of_them(shell):
