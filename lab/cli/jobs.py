@@ -130,7 +130,8 @@ def _apply(ids: list[int], verb: str, json: bool) -> None:
     else:
         for job, state in states.items():
             asked = "asked to stop" if verb == "cancel" and state is State.RUNNING else str(state)
-            console.print(f"job {job}: {asked}")
+            idle = "" if verb == "cancel" or get_job(job).row.studies else "; no study needs it any more"
+            console.print(f"job {job}: {asked}{idle}")
     if refused:
         raise LabError(" ".join(refused))
 

@@ -131,6 +131,11 @@ def _examined() -> dict[str, Any]:
 
 def _settings() -> str:
     settings, exposed = load_settings(), exposed_file()
+    if settings.theme or settings.keys:  # what the screen would refuse to open with
+        from lab.tui import keys, themes
+
+        themes.chosen()
+        keys.keymap(settings.keys)
     warning = f"; others can read {exposed}, which holds a password; chmod 600 it" if exposed else ""
     return f"artifacts in {settings.artifacts}, offline weights in {settings.cache}{warning}"
 

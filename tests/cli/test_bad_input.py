@@ -108,6 +108,17 @@ def test_doctor_says_what_is_wrong_and_fails(shell):
     assert "bad" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [({"LAB_THEME": "sepia"}, "there is no theme 'sepia'"), ({"LAB_KEYS": '{"jobs.cancle": "x"}'}, "jobs.cancle")],
+)
+def test_doctor_says_what_keeps_the_screen_from_opening(shell, setting, says):
+    done = shell.lab("doctor", "--json", HF_HUB_OFFLINE="1", LAB_BASE="smollm2-135m", **setting)
+    found = orjson.loads(done.stdout)["settings"]
+    assert (done.returncode, found["ok"]) == (1, False)
+    assert says in found["says"]
+
+
 def test_doctor_fails_where_the_base_model_cannot_be_had(shell):
     missing = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(shell.folder), "LAB_BASE": "owner/known"}
     done = shell.lab("doctor", "--json", **missing)

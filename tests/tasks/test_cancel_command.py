@@ -41,3 +41,13 @@ def test_a_study_is_cancelled_but_for_what_has_ended_or_is_anothers_too(lab_home
 def test_jobs_or_a_study_are_named(lab_home: Path) -> None:
     for words in ((), ("1", "--study", "one")):
         assert refused("cancel", *words) == "lab cancel: name jobs by their ids, or all of a study with --study."
+
+
+def test_a_job_that_no_study_needs_any_more_is_said_to_be_so(lab_home: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lab.tasks.local.ensure_running", lambda: None)
+    data = bring_in(tmp_path / "people")
+    study(data, plan("a", data), plan("b", data))
+    lab("cancel", "1", "2")
+    study(data, plan("b", data))
+    lab("cancel", "2")
+    assert lab("retry", "1", "2").splitlines() == ["job 1: READY; no study needs it any more", "job 2: READY"]
