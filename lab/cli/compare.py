@@ -28,7 +28,10 @@ def compare(
     against: Annotated[str | None, typer.Option(help="The method to compare with; unified if left out.")] = None,
     metric: Annotated[str | None, typer.Option(help="The column to compare in; the first metric if left out.")] = None,
     lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="In a metric of your own, as a loss or a count of errors.")
+        bool,
+        typer.Option(
+            "--lower-is-better", help="In a --metric of your own, such as a loss or a count of errors, lower is better."
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:

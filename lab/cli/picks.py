@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.output import console, marked, print_json, table
+from lab.db.migrate import migrate
 from lab.db.picks import PickRow, picks
 from lab.db.queries import get_study
 from lab.metrics.preference import Choice, Preference, preferences
@@ -18,6 +19,7 @@ def picks_of(
     json: Annotated[bool, typer.Option("--json", help="Print every pick and the table as JSON.")] = False,
 ) -> None:
     """Which method people preferred, from the blind rounds of the Chat screen."""
+    migrate()
     row = get_study(study)
     found = picks(row.name)
     counted = preferences([_choice(pick) for pick in found])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from conftest import Shell
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,11 @@ def test_another_study_under_the_same_name_is_not_replaced_unasked(shell, star_l
     assert "study shape changed: 3 jobs now, 6 left it" in shell.ok(*other, "--yes")
     assert "changed" not in shell.ok(*other), "what is the same needs no answer"
     assert "changed" not in shell.ok("run", "shape.toml", "--methods", "base,unified"), "nor does what only adds"
+
+
+@pytest.mark.parametrize("words", [("picks",), ("results",), ("report",), ("wait",), ("chat", "-m", "hi")])
+def test_what_needs_a_study_says_so_in_a_lab_that_has_none(tmp_path, words):
+    empty = Shell(tmp_path)
+    done = empty.lab(*words, "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lab: there is no study yet; `lab status` lists them, `lab run` starts one.\n"
