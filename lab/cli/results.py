@@ -15,6 +15,7 @@ from lab.errors import LabError
 from lab.report.looks import TEST, would_count
 from lab.report.results import MAIN_METRIC, Choice, Estimate, MethodResult, Results, Versus, as_json
 from lab.report.results import results as read_results
+from lab.report.unfinished import no_scores
 
 # What a table of 80 columns has room for; --json has every metric.
 _OTHERS = {
@@ -78,10 +79,12 @@ def print_results(study: StudyRow, split: str, json: bool, task_type: str = "", 
         print_json(as_json(found))
         return
     if not found.methods:
-        console.print(f"study {study.name} has no {split} scores yet; `lab jobs` shows how far it is.")
+        console.print(no_scores(study, split), markup=False)
         return
     what = f"{found.dataset}, {found.base}, {split} split, {found.n_personas} personas"
     console.print(f"[bold]{marked(found.study)}[/]  {marked(what)}", soft_wrap=True, markup=True)
+    if found.unfinished is not None:
+        console.print(found.unfinished.says, style="yellow", markup=False)
     console.print("embedding similarity, Δ: difference from unified; 95% intervals over personas")
     console.print(_against_unified(found.methods))
     for line in _below(found):

@@ -13,6 +13,8 @@ from sqlmodel import Session, col, select
 
 from lab.db.engine import reading
 from lab.db.tables import (
+    UNFINISHED,
+    WAITING,
     ChatReply,
     Dataset,
     Job,
@@ -108,6 +110,32 @@ class StudyRow:
     def n_jobs(self) -> int:
         """How many jobs it has."""
         return sum(self.counts.values())
+
+    def count(self, *states: State) -> int:
+        """How many of its jobs are in one of these states."""
+        return sum(self.counts.get(state, 0) for state in states)
+
+    @property
+    def failed(self) -> int:
+        """Jobs that broke."""
+        return self.count(State.FAILED, State.DEAD)
+
+    @property
+    def over(self) -> bool:
+        """Whether all its jobs have ended."""
+        return bool(self.n_jobs) and not self.count(*UNFINISHED)
+
+    @property
+    def so_far(self) -> str:
+        """`4 of 12 jobs are done, 1 failed, 7 left out`."""
+        told = [f"{self.count(State.SUCCEEDED)} of {self.n_jobs} jobs are done"]
+        others = {
+            "running": self.count(State.RUNNING),
+            "waiting": self.count(*WAITING),
+            "failed": self.failed,
+            "left out": self.count(State.CANCELLED, State.SKIPPED),
+        }
+        return ", ".join([*told, *(f"{n} {what}" for what, n in others.items() if n)])
 
 
 @dataclass(frozen=True, slots=True)

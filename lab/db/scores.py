@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -71,11 +71,11 @@ def _wanted(job: int, task_type: str, metric: str | None) -> Select[str, str, fl
     return of_job if metric is None else of_job.where(col(Score.metric) == metric)
 
 
-def means(study: int, split: str, metric: str) -> dict[str, float]:
-    """Method → its mean over personas, averaged over seeds; only where something was to be measured."""
-    found: dict[str, list[float]] = {}
+def means(study: int, split: str, metric: str) -> dict[str, dict[int, float]]:
+    """Method → seed → its mean over personas; only where something was to be measured."""
+    found: dict[str, dict[int, float]] = {}
     with reading() as session:
-        evaluated = {job: method for method, job, _, _ in _evaluations(session, study, split)}
+        evaluated = {job: (method, spec["seed"]) for method, job, spec, _ in _evaluations(session, study, split)}
         wanted = (
             select(Score.job, func.avg(Score.value))
             .where(col(Score.job).in_(evaluated), Score.task_type == "", Score.metric == metric, Score.n > 0)
@@ -83,8 +83,9 @@ def means(study: int, split: str, metric: str) -> dict[str, float]:
         )
         for job, mean in session.exec(wanted):
             if mean is not None and math.isfinite(mean):
-                found.setdefault(evaluated[job], []).append(mean)
-    return {method: sum(each) / len(each) for method, each in found.items()}
+                method, seed = evaluated[job]
+                found.setdefault(method, {})[seed] = mean
+    return found
 
 
 def evaluations(study: int, split: str) -> dict[str, str]:
@@ -161,6 +162,27 @@ def evaluated_splits(study: int) -> dict[str, int]:
         jobs = session.exec(wanted.where(StudyJob.study == study, Job.kind == "evaluate")).all()
         methods = Counter(split for _, split in {(method, spec["split"]) for method, spec in jobs})
         return {split: methods[split] for split in ("train", "val", "test") if split in methods}
+
+
+def seeds_planned(study: int, split: str) -> dict[str, list[int]]:
+    """Method → the seeds in which a study evaluates it on a split, whether or not it has come to it."""
+    with reading() as session:
+        wanted = select(StudyJob.method, Job.spec).join(Job, col(Job.id) == StudyJob.job).order_by(col(Job.id))
+        jobs = session.exec(wanted.where(StudyJob.study == study, col(Job.kind).in_(("evaluate", "join"))))
+        return _by_method((method, spec["seed"]) for method, spec in jobs if spec.get("split") == split)
+
+
+def seeds_evaluated(study: int, split: str) -> dict[str, list[int]]:
+    """Method → the seeds of those evaluations that are finished."""
+    with reading() as session:
+        return _by_method((method, spec["seed"]) for method, _, spec, _ in _evaluations(session, study, split))
+
+
+def _by_method(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for method, seed in dict.fromkeys(pairs):
+        found.setdefault(method, []).append(seed)
+    return found
 
 
 def task_types(study: int, split: str) -> list[str]:

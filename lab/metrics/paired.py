@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean, stdev
@@ -68,6 +68,12 @@ def over_seeds(runs: Runs, among: Iterable[int] | None = None) -> dict[str, floa
         return dict(kept[0])
     personas = dict.fromkeys(persona for scores in kept for persona in scores)
     return {persona: fmean(scores[persona] for scores in kept if persona in scores) for persona in personas}
+
+
+def shared_seeds(methods: Iterable[Collection[int]]) -> list[int] | None:
+    """The seeds that all methods have: only in these can they be ranked. None where there is no such seed."""
+    sets = [set(seeds) for seeds in methods]
+    return sorted(set.intersection(*sets)) or None if sets else None
 
 
 def side_by_side(one: Runs, two: Runs) -> tuple[dict[str, float], dict[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
@@ -25,7 +25,8 @@ from lab.report.evidence import Evidence, MethodEvidence, MetricEvidence
 from lab.report.leakage import leakage
 from lab.report.ledger import ledger
 from lab.report.looks import TEST, Looks, looks_at
-from lab.report.results import MAIN_METRIC, REFERENCE, Results, tabulated
+from lab.report.results import MAIN_METRIC, REFERENCE, Results, runs_of, tabulated
+from lab.report.unfinished import no_scores
 
 OTHERS = ("token_nll", "parameter_f1")
 """What is tested beside the main metric: how likely the reference is to the model, and what it would set."""
@@ -40,7 +41,7 @@ def evidence_of(study: StudyRow, split: str = TEST, *, by: str = "lab report") -
     found = evaluated(study.id, split)
     table = tabulated(study, split, found, by=by)
     if not table.methods:
-        raise LabError(f"study '{study.name}' has no {split} scores yet; `lab jobs` shows how far it is.")
+        raise LabError(no_scores(study, split))
     spec = stored(study.spec)
     declared = spec.declared()
     order = [method.name for method in table.methods]
@@ -95,15 +96,6 @@ def _others(
             versus = against(runs, REFERENCE, higher_is_better=higher)
             each = {one.method: one for one in versus}
             yield MetricEvidence(metric, versus, weigh(runs, declared, each, REFERENCE, higher_is_better=higher))
-
-
-def runs_of(evaluations: Iterable[Evaluated], order: Sequence[str], metric: str = MAIN_METRIC) -> dict[str, Runs]:
-    """Method → seed → persona → score in this metric, methods in this order."""
-    found: dict[str, dict[int, dict[str, float]]] = {}
-    for one in evaluations:
-        if metric in one.scores:
-            found.setdefault(one.method, {}).setdefault(one.seed, {}).update(one.scores[metric])
-    return {name: found[name] for name in order if name in found}
 
 
 def _methods(

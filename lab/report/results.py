@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,10 @@ from lab.db.scores import Evaluated, costs, evaluated, sweeps
 from lab.methods.extend import stored
 from lab.methods.fitted import fitted_to_val
 from lab.metrics.aggregate import METRICS
-from lab.metrics.statistics import Comparison, compare_many, holm, summarise_many
+from lab.metrics.paired import Against, Runs, against, over_seeds, shared_seeds
+from lab.metrics.statistics import summarise_many
 from lab.report.looks import TEST, Looks, looked, looks_at
+from lab.report.unfinished import Unfinished, unfinished
 
 REFERENCE = "unified"
 VAL = "val"
@@ -92,6 +94,7 @@ class Results:
     methods: list[MethodResult]
     looks: Looks | None = None  # at test; None for another split
     fitted: tuple[str, ...] = ()  # of a table of val: the methods that were fitted to these very dialogues
+    unfinished: Unfinished | None = None  # what has no scores; None: all that was planned has
 
     @property
     def n_personas(self) -> int:
@@ -113,11 +116,16 @@ class Results:
 def persona_scores(
     study: StudyRow, split: str, metric: str = MAIN_METRIC, task_type: str = "", *, by: str = "a program"
 ) -> dict[str, dict[str, float]]:
-    """Method → persona → score, averaged over seeds; `by` reads them, which is a look if they are of test."""
+    """Method → persona → score, averaged over the seeds that all methods have: one may be luckier than another.
+
+    `by` reads them, which is a look if they are of test.
+    """
     found = evaluated(study.id, split, task_type=task_type, metric=metric)
     if found:
         looked(study, split, by)
-    return {method: table[metric] for method, table in _tables(found).items()}
+    runs = runs_of(found, list(dict.fromkeys(one.method for one in found)), metric)
+    seeds = shared_seeds(runs.values())
+    return {method: over_seeds(one, seeds) for method, one in runs.items()}
 
 
 def results(study: StudyRow, split: str = TEST, task_type: str = "", *, by: str = "a program") -> Results:
@@ -131,15 +139,14 @@ def tabulated(study: StudyRow, split: str, found: Sequence[Evaluated], *, by: st
         looked(study, split, by)
     tables = _tables(found)
     looks = looks_at(study) if split == TEST else None
-    compared = _compared(tables)
-    corrected = holm({name: comparison.t_p for name, comparison in compared.items()})
+    compared = _compared(runs_of(found, list(tables)))
     ledger, swept, estimates = costs(study.id, split), sweeps(study.id), _estimates(tables)
     methods = [
         MethodResult(
             name=name,
             n_personas=max(len(personas) for personas in table.values()),
             metrics=estimates[name],
-            vs_unified=_versus(compared[name], corrected[name]) if name in compared else None,
+            vs_unified=_versus(compared[name]) if name in compared else None,
             cost=Cost(**ledger.get(name, {"train_seconds": None, "parameters": None, "seconds_per_answer": None})),
             choices=[Choice(seed, tried) for seed, tried in swept.get(name, ())],
             after_test=looks is not None and name in looks.after_test,
@@ -149,7 +156,8 @@ def tabulated(study: StudyRow, split: str, found: Sequence[Evaluated], *, by: st
     order = list(study.spec["methods"])
     methods.sort(key=lambda method: order.index(method.name) if method.name in order else len(order))
     fitted = _fitted(study, [method.name for method in methods]) if split == VAL else ()
-    return Results(study.name, study.dataset_name, study.base, split, methods, looks, fitted)
+    missing = unfinished(study, split)
+    return Results(study.name, study.dataset_name, study.base, split, methods, looks, fitted, missing)
 
 
 def _fitted(study: StudyRow, names: Sequence[str]) -> tuple[str, ...]:
@@ -157,12 +165,11 @@ def _fitted(study: StudyRow, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in declared and fitted_to_val(declared, name))
 
 
-def _compared(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, Comparison]:
-    """Method → it against unified in the main metric, where they share a persona."""
-    reference = tables.get(REFERENCE, {}).get(MAIN_METRIC, {})
-    own = {name: table.get(MAIN_METRIC, {}) for name, table in tables.items() if name != REFERENCE}
-    names = [name for name, scores_ in own.items() if scores_.keys() & reference.keys()]
-    return dict(zip(names, compare_many([(own[name], reference) for name in names], ranks=False), strict=True))
+def _compared(runs: Mapping[str, Runs]) -> dict[str, Against]:
+    """Method → it against unified in the main metric, in the seeds and over the personas that both have."""
+    if REFERENCE not in runs:
+        return {}
+    return {one.method: one for one in against(runs, REFERENCE, ranks=False)}
 
 
 def as_json(table: Results) -> dict[str, Any]:
@@ -173,6 +180,7 @@ def as_json(table: Results) -> dict[str, Any]:
         "base": table.base,
         "split": table.split,
         "note": table.note,
+        "unfinished": _unfinished_json(table.unfinished),
         "test_looks": _looks_json(table.looks),
         "methods": [
             {
@@ -194,6 +202,13 @@ def as_json(table: Results) -> dict[str, Any]:
             for method in table.methods
         ],
     }
+
+
+def _unfinished_json(one: Unfinished | None) -> dict[str, Any] | None:
+    """Method → the seeds that have no scores; None where all that was planned has."""
+    if one is None:
+        return None
+    return {"says": one.says, "missing": {method: list(seeds) for method, seeds in one.missing.items()}}
 
 
 def _looks_json(looks: Looks | None) -> dict[str, Any] | None:
@@ -234,24 +249,22 @@ def _versus_json(versus: Versus | None) -> dict[str, Any] | None:
     }
 
 
+def runs_of(evaluations: Iterable[Evaluated], order: Sequence[str], metric: str = MAIN_METRIC) -> dict[str, Runs]:
+    """Method → seed → persona → score in this metric, methods in this order."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for one in evaluations:
+        if metric in one.scores:
+            found.setdefault(one.method, {}).setdefault(one.seed, {}).update(one.scores[metric])
+    return {name: found[name] for name in order if name in found}
+
+
 def _tables(found: Sequence[Evaluated]) -> dict[str, dict[str, dict[str, float]]]:
     """Method → metric → persona → score; several seeds of one persona are averaged."""
-    collected: dict[str, dict[str, list[Mapping[str, float]]]] = {}
-    for one in found:
-        for metric, personas in one.scores.items():
-            collected.setdefault(one.method, {}).setdefault(metric, []).append(personas)
-    return {method: {metric: _averaged(runs) for metric, runs in table.items()} for method, table in collected.items()}
-
-
-def _averaged(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Persona → the mean of its scores."""
-    if len(runs) == 1:
-        return dict(runs[0])
-    values: dict[str, list[float]] = {}
-    for one in runs:
-        for persona, value in one.items():
-            values.setdefault(persona, []).append(value)
-    return {persona: sum(own) / len(own) for persona, own in values.items()}
+    tables: dict[str, dict[str, dict[str, float]]] = {one.method: {} for one in found}
+    for metric in dict.fromkeys(metric for one in found for metric in one.scores):
+        for method, runs in runs_of(found, list(tables), metric).items():
+            tables[method][metric] = over_seeds(runs)
+    return tables
 
 
 def _estimates(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, Estimate]]:
@@ -266,14 +279,14 @@ def _estimates(tables: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict
     return found
 
 
-def _versus(comparison: Comparison, p_holm: float) -> Versus:
-    interval = comparison.interval
+def _versus(one: Against) -> Versus:
+    comparison, interval = one.comparison, one.comparison.interval
     return Versus(
         comparison.difference,
         interval.low if interval else None,
         interval.high if interval else None,
         comparison.t_p,
-        p_holm,
+        one.p_holm,
         comparison.improved,
         comparison.worst.persona_id,
         comparison.worst.value,

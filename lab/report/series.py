@@ -15,10 +15,9 @@ from lab.errors import LabError
 from lab.methods.base_shape import shape_of
 from lab.metrics.curves import curves
 from lab.metrics.paired import over_seeds
-from lab.report.assemble import runs_of
 from lab.report.evidence import CurveEvidence
 from lab.report.looks import TEST, looked
-from lab.report.results import MAIN_METRIC, REFERENCE
+from lab.report.results import MAIN_METRIC, REFERENCE, runs_of
 
 Over = Literal["dialogues", "base"]
 _FREE = {"name", "methods", "evaluate", "seeds"}  # in which studies of one curve may differ besides

@@ -101,6 +101,7 @@ def _markdown(board: Board) -> bytes:
         "paired, persona by persona; p is corrected for all methods here (Holm). Criteria are of similarity.",
         *(["", escaped(board.looks.says)] if board.looks else []),
         *(["", escaped(board.note)] if board.note else []),
+        *(["", escaped(board.unfinished)] if board.unfinished else []),
         "",
         f"| {' | '.join(_MARKDOWN)} |",
         f"|---|{'---:|' * (len(_MARKDOWN) - 1)}",

@@ -224,7 +224,7 @@ def test_the_digest_of_a_study_is_of_what_decides_its_numbers(inputs: dict[str, 
 
 def test_a_study_without_scores_says_so(lab: Path, inputs: dict[str, Any]) -> None:
     study, _ = submit(None, CONTENT | inputs | {"name": "new", "seeds": [7]})
-    with pytest.raises(LabError, match="study 'new' has no test scores yet"):
+    with pytest.raises(LabError, match="study 'new' has no test scores: 0 of"):
         evidence_of(study)
 
 

@@ -201,7 +201,7 @@ def test_half_a_study_is_reported_with_what_is_missing(lab: Path, inputs: dict[s
 def test_a_study_without_scores_is_a_sentence(lab: Path, inputs: dict[str, Any], tmp_path: Path):
     del lab
     submit(None, STUDY | inputs | {"name": "new", "methods": ["unified"], "max_new_tokens": 2})
-    with pytest.raises(LabError, match=r"study 'new' has no test scores yet; `lab jobs` shows how far it is\."):
+    with pytest.raises(LabError, match=r"study 'new' has no test scores: .* waiting; `lab jobs new` shows why\."):
         make_report(get_study("new"), "test", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

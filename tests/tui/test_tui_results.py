@@ -58,6 +58,14 @@ async def test_methods_stand_with_their_intervals_against_unified(data: Path) ->
         assert "val, 6 personas, 1 seed  embedding similarity  smollm2-135m on home" in screen
 
 
+async def test_of_a_study_that_is_not_over_it_is_said_what_is_missing_at_every_level(data: Path) -> None:
+    tui_lab.busy(data)
+    async with opened(tab="results") as pilot:
+        screen = await shows(pilot, "not final: 3 of 4 methods have no val scores (unified, persona and hybrid)")
+        assert "4 of 12 jobs are done, 1 running, 7 waiting" in screen
+        assert "not final" in await _go(pilot, "enter", level="personas")
+
+
 async def test_more_is_said_about_the_method_under_the_cursor(data: Path) -> None:
     tui_lab.done(data)
     async with opened(tab="results") as pilot:

@@ -174,9 +174,9 @@ def _nothing(view: ChatView) -> Line:
             ("   make demo", "accent"),
             ("     a small study on generated data, in minutes", "dim"),
         )
-    done = sum(count for state, count in view.study.counts.items() if state == "SUCCEEDED")
+    yet = "" if view.study.over else " yet"
     return (
-        (f" no method is trained yet: {done} of {view.study.n_jobs} jobs are done.", ""),
+        (f" no method is trained{yet}: {view.study.so_far}.", ""),
         ("   2", "accent"),
-        (" Jobs shows how far they are", "dim"),
+        (" Jobs shows why" if view.study.over else " Jobs shows how far they are", "dim"),
     )

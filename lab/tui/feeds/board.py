@@ -13,12 +13,12 @@ from lab.metrics.aggregate import METRICS
 from lab.metrics.paired import Against, Runs, against, over_seeds, seeds_of
 from lab.metrics.selection import Ceiling
 from lab.metrics.statistics import Summary, summarise_many
-from lab.report.assemble import ceiling_of, runs_of
+from lab.report.assemble import ceiling_of
 from lab.report.controls import is_control, weigh
 from lab.report.criteria import criteria
 from lab.report.evidence import ControlEvidence, Criterion, MethodEvidence
 from lab.report.looks import Looks
-from lab.report.results import MAIN_METRIC, REFERENCE, MethodResult, Results, tabulated
+from lab.report.results import MAIN_METRIC, REFERENCE, MethodResult, Results, runs_of, tabulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Board:
     ceiling: Ceiling | None
     looks: Looks | None  # at test; None for another split
     note: str  # what has to be known to read it
+    unfinished: str  # what has no scores
 
     @property
     def rows(self) -> tuple[BoardRow, ...]:
@@ -135,6 +136,7 @@ def _board(boards: Boards, metric: str) -> Board:
         ceiling_of(known, declared, higher_is_better=_higher(metric)),
         table.looks,
         (table.note or "").removeprefix("note: "),
+        table.unfinished.says if table.unfinished else "",
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from lab.db import queries, workers
 from lab.db.glance import Event, Pace, broken, events, pace
@@ -44,24 +45,10 @@ class StudyLine:
     eta: float | None = None  # seconds; None: not known
     best: Best | None = None
 
-    def count(self, *states: State) -> int:
-        """How many of its jobs are in one of these states."""
-        return sum(self.row.counts.get(state, 0) for state in states)
-
-    @property
-    def failed(self) -> int:
-        """Jobs that broke."""
-        return self.count(State.FAILED, State.DEAD)
-
-    @property
-    def over(self) -> bool:
-        """Whether all its jobs have ended."""
-        return bool(self.row.n_jobs) and self.count(*TERMINAL) == self.row.n_jobs
-
     @property
     def succeeded(self) -> bool:
         """Whether all its jobs have ended well."""
-        return bool(self.row.n_jobs) and self.count(State.SUCCEEDED) == self.row.n_jobs
+        return bool(self.row.n_jobs) and self.row.count(State.SUCCEEDED) == self.row.n_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +152,13 @@ def seconds_left(found: Pace, lanes: int) -> float | None:
 
 
 def _best(row: StudyRow) -> Best | None:
-    found = means(row.id, "val", _METRIC)
-    if not found:
+    from lab.metrics.paired import shared_seeds
+
+    by_seed = means(row.id, "val", _METRIC)
+    if not by_seed:
         return None
+    seeds = shared_seeds(by_seed.values())
+    found = {method: fmean(one[seed] for seed in seeds or one) for method, one in by_seed.items()}
     own = {method: mean for method, mean in found.items() if method in _candidates(row, found)}
     if not own:
         return None
@@ -205,11 +196,11 @@ def _workers(status: Status) -> Iterator[WorkerLine]:
 
 
 def _failures(studies: tuple[StudyLine, ...]) -> Iterator[Attention]:
-    failed = [study for study in studies if study.failed]
+    failed = [study for study in studies if study.row.failed]
     for study in failed[:_SPOKEN_OF]:
         last = broken(study.row.id)
         if last is not None:
-            more = f" (and {study.failed - 1} more)" if study.failed > 1 else ""
+            more = f" (and {study.row.failed - 1} more)" if study.row.failed > 1 else ""
             what = f"{study.row.name}: job {last.job} {last.kind} {last.method} is {last.state}{more}: {last.error}"
             yield Attention("bad", what, "2, e: go there; r: try again")
     if failed[_SPOKEN_OF:]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lab.db.queries import StudyRow
 from lab.db.scores import evaluated_splits
 from lab.metrics.aggregate import METRICS
+from lab.metrics.paired import over_seeds, side_by_side
 from lab.report.looks import TEST, looks_at, would_count
 from lab.report.results import MAIN_METRIC, REFERENCE, Results
 from lab.report.study_data import personas_of
@@ -113,7 +113,7 @@ class ResultsFeed:
             asked = (wanted.beside, wanted.method)
             return replace(view, turns=turns_of(study, wanted.split, wanted.persona, asked))
         if wanted.method:
-            return replace(view, personas=_personas(study, wanted.method, board))
+            return replace(view, personas=_personas(study, wanted.method, boards, board))
         return view
 
 
@@ -125,11 +125,12 @@ def _question(study: StudyRow) -> str:
     return f"Open the test scores again? They were read {looks.times}, and the study has changed: this is counted too"
 
 
-def _personas(study: StudyRow, method: str, board: Board) -> list[PersonaResult]:
-    """The personas, those that gain most first."""
+def _personas(study: StudyRow, method: str, boards: Boards, board: Board) -> list[PersonaResult]:
+    """The personas, those that gain most first; each against unified in the seeds that both have."""
     higher = METRICS[board.metric].higher_is_better is not False
-    own, reference = board.row(method), board.row(REFERENCE)
-    unified: Mapping[str, float] = reference.scores if reference and method != REFERENCE else {}
+    runs = boards.judged(board.metric).runs
+    other = runs.get(REFERENCE, {}) if method != REFERENCE else {}
+    own, unified = side_by_side(runs.get(method, {}), other) if other else (over_seeds(runs.get(method, {})), {})
     known = {persona.persona_id: persona for persona in personas_of(study)}
     rows = [
         PersonaResult(
@@ -140,7 +141,7 @@ def _personas(study: StudyRow, method: str, board: Board) -> list[PersonaResult]
             unified.get(key),
             higher,
         )
-        for key, score in (own.scores.items() if own else ())
+        for key, score in own.items()
     ]
     return sorted(rows, key=_merit, reverse=True)
 

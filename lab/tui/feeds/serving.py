@@ -13,7 +13,7 @@ from lab.db.tables import State
 from lab.methods.extend import stored
 from lab.methods.fitted import fitted_to_val
 from lab.metrics.intervals import Interval
-from lab.metrics.paired import Against, against
+from lab.metrics.paired import Against, Runs, against, over_seeds
 from lab.metrics.statistics import summarise_many
 from lab.report.controls import is_control
 from lab.report.document.left import read_route, readable
@@ -106,8 +106,8 @@ def served(study: StudyRow, persona: str, choices: Choices) -> tuple[Served, ...
     """
     dialogues = _dialogues(study, persona, choices.candidates)
     ranking = [name for name in choices.ranking(persona) if name in dialogues]
-    summaries = summarise_many([(dialogues[name], True) for name in ranking])
-    runs = {name: {0: dialogues[name]} for name in ranking}
+    summaries = summarise_many([(over_seeds(dialogues[name]), True) for name in ranking])
+    runs = {name: dialogues[name] for name in ranking}
     versus = {one.method: one for one in against(runs, REFERENCE, ranks=False)} if REFERENCE in runs else {}
     return tuple(
         Served(name, choices.scores[name][persona], summary.interval, versus.get(name), summary.n)
@@ -115,13 +115,15 @@ def served(study: StudyRow, persona: str, choices: Choices) -> tuple[Served, ...
     )
 
 
-def _dialogues(study: StudyRow, persona: str, methods: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Method → val dialogue → its similarity, the mean over turns and seeds."""
-    found: dict[str, dict[str, list[float]]] = {}
+def _dialogues(study: StudyRow, persona: str, methods: Sequence[str]) -> dict[str, Runs]:
+    """Method → seed → val dialogue → its similarity, the mean over turns."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
     for one in evaluations(origins(study.id), VAL):
         if one.method not in methods:
             continue
-        turns = found.setdefault(one.method, defaultdict(list))
+        turns: defaultdict[str, list[float]] = defaultdict(list)
         for row in read_predictions(artifacts().fetched(one.artifact, one.manifest), persona):
             turns[row.dialogue_id].append(row.similarity)
-    return {name: {key: fmean(own) for key, own in turns.items()} for name, turns in found.items() if turns}
+        if turns:
+            found.setdefault(one.method, {})[one.seed] = {key: fmean(own) for key, own in turns.items()}
+    return dict(found)

@@ -21,7 +21,7 @@ from lab.tui.widgets.lines import Lines
 from lab.tui.widgets.method_about import method_about
 from lab.tui.widgets.methods_table import MAIN, MethodsTable, apart
 from lab.tui.widgets.personas_table import PersonasTable, tally
-from lab.tui.widgets.results_words import caption, nothing, place
+from lab.tui.widgets.results_words import caption, nothing, place, unfinished
 from lab.tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class ResultsScreen(LabScreen["ResultsView"]):
     def body(self) -> ComposeResult:
         """A title, and one of three levels."""
         yield Lines(id="where", classes="rule")
+        yield Lines(id="unfinished")
         with ContentSwitcher(initial="level-methods", id="levels"):
             with Vertical(id="level-methods"):
                 yield Lines(id="empty")
@@ -127,7 +128,7 @@ class ResultsScreen(LabScreen["ResultsView"]):
         """Nothing of the study before, until this one is read."""
         self._view = None
         self._say_under_way(f"reading {one_line(study)}…")
-        self.query_one("#levels").display = False
+        self.query_one("#levels").display = self.query_one("#unfinished").display = False
 
     def _say_under_way(self, what: str) -> None:
         """Until it is there to be shown."""
@@ -157,6 +158,9 @@ class ResultsScreen(LabScreen["ResultsView"]):
         else:
             self.query_one(Dialogues).tell(view.turns)
         self.query_one("#where", Lines).show(lambda cells: [fit_line(place(view, cells), cells)])
+        told = self.query_one("#unfinished", Lines)
+        told.display = bool(unfinished(view))
+        told.show(lambda cells: wrap_spans(unfinished(view), cells))
         switcher = self.query_one("#levels", ContentSwitcher)
         content = self.query_one(f"#{level}")
         if switcher.current != f"level-{level}" or self.focused is None:

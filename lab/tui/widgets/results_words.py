@@ -51,6 +51,12 @@ def _label(board: Board) -> str:
     return metric.label + (" (lower is better)" if metric.higher_is_better is False else "")
 
 
+def unfinished(view: ResultsView) -> Line:
+    """What the study has no scores of, where it has some."""
+    table = view.table
+    return ((table.unfinished.says, "warn"),) if table and table.methods and table.unfinished else ()
+
+
 def caption(board: Board, untold: int, cells: int) -> list[Line]:
     """How to read the table, which methods are not in it, and what speaks against it."""
     told = "unified is the reference; intervals are 95% over personas; † was chosen after test was read"
@@ -83,9 +89,9 @@ def nothing(view: ResultsView) -> Line:
             ('\n   evaluate = ["val", "test"]', "accent"),
             (" in the study file gives scores to choose by", "dim"),
         )
-    done = sum(count for state, count in study.counts.items() if state == "SUCCEEDED")
+    yet = "" if study.over else " yet"
     return (
-        (f" nothing is evaluated on {view.wanted.split} yet: {done} of {study.n_jobs} jobs are done.", ""),
+        (f" nothing is evaluated on {view.wanted.split}{yet}: {study.so_far}.", ""),
         ("   2", "accent"),
-        (" Jobs shows how far they are", "dim"),
+        (" Jobs shows why" if study.over else " Jobs shows how far they are", "dim"),
     )

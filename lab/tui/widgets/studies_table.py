@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lab.db.tables import UNFINISHED, State
+from lab.db.tables import WAITING, State
 from lab.safe import one_line
 from lab.tui.format import age, duration, fraction, progress_bar, signed
 from lab.tui.text import Line
@@ -44,7 +44,7 @@ class StudiesTable(Table["StudyLine"]):
 
 
 def _progress(one: StudyLine, cells: int) -> Line:
-    done = one.count(State.SUCCEEDED)
+    done = one.row.count(State.SUCCEEDED)
     share = done / one.row.n_jobs if one.row.n_jobs else 0.0
     return (*progress_bar(share, cells - _COUNT), (f"{f'{done}/{one.row.n_jobs}':>{_COUNT}}", ""))
 
@@ -52,10 +52,9 @@ def _progress(one: StudyLine, cells: int) -> Line:
 def _jobs(one: StudyLine, cells: int) -> Line:
     """What the others are up to."""
     del cells
-    running = one.count(State.RUNNING)
-    waiting = one.count(*UNFINISHED) - running
-    ended = one.row.n_jobs - one.count(*UNFINISHED, State.SUCCEEDED) - one.failed
-    parts = [(f"{one.failed} failed", "bad")] if one.failed else []
+    row = one.row
+    running, waiting, ended = row.count(State.RUNNING), row.count(*WAITING), row.count(State.CANCELLED, State.SKIPPED)
+    parts = [(f"{row.failed} failed", "bad")] if row.failed else []
     parts += [(f"{running} running", "accent")] if running else []
     parts += [(f"{waiting} waiting", "dim")] if waiting else []
     parts += [(f"{ended} left out", "dim")] if ended and not running else []
