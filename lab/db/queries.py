@@ -145,6 +145,7 @@ class MethodBook:
     method: str
     job: int
     artifact: str  # folder that holds recipes.json, relative to the artifacts folder
+    seed: int | None = None  # that it was made with; None: the same in every seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,15 +387,19 @@ def get_dataset(digest: str) -> Dataset:
 
 
 def books(study: int) -> list[MethodBook]:
-    """The methods of a study whose recipe book is ready, in the order they were planned."""
+    """The methods of a study whose recipe book is ready, in the order they were planned; of several seeds the lowest."""
     with reading() as session:
         wanted = (
-            select(StudyJob.method, Job.id, Job.artifact)
+            select(StudyJob.method, Job.id, Job.artifact, Job.spec)
             .join(Job, col(Job.id) == StudyJob.job)
             .where(StudyJob.study == study, col(StudyJob.makes_book), Job.state == State.SUCCEEDED)
             .order_by(col(Job.id))
         )
-        return [MethodBook(method, job or 0, artifact or "") for method, job, artifact in session.exec(wanted)]
+        found: dict[str, MethodBook] = {}
+        for method, job, artifact, spec in session.exec(wanted):
+            book = MethodBook(method, job or 0, artifact or "", spec.get("seed"))
+            found[method] = min(found.get(method, book), book, key=lambda one: one.seed or 0)
+        return list(found.values())
 
 
 def manifest_of(artifact: str) -> str:

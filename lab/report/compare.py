@@ -184,7 +184,8 @@ def _notes(
     notes = []
     n = len({persona for runs in test.values() for run in runs.values() for persona in run})
     if n < FEW_PERSONAS:
-        notes.append(f"with only {n} personas intervals and p values mean little; take {FEW_PERSONAS} or more")
+        personas = "1 persona" if n == 1 else f"{n} personas"
+        notes.append(f"with only {personas} intervals and p values mean little; take {FEW_PERSONAS} or more")
     if metric not in METRICS:
         if higher:
             says = "higher is taken to be better; --lower-is-better says otherwise"
@@ -202,6 +203,9 @@ def _notes(
         without = "the file has" if not val else f"{other} has" if other not in val else "the others have"
         says = "so nothing may choose among methods: the oracle is a ceiling, not a result"
         notes.append(f"{without} no val scores, {says}")
+    seeds = sorted({seed for runs in test.values() for seed in runs})
+    if uneven := [f"{name} {', '.join(map(str, runs))}" for name, runs in test.items() if len(runs) < len(seeds)]:
+        notes.append(f"not all have every seed ({'; '.join(uneven)}): two are compared in the seeds that both have")
     if all(len(runs) < 2 for runs in test.values()):
         notes.append("one seed: how much another training would move these numbers is not known")
     return notes

@@ -228,6 +228,16 @@ def test_nobody_is_routed_by_rounding(tmp_path: Path, dialogues: int, unit: floa
     assert dict(found.chosen) == {"unified": 40, "hybrid": 0}
 
 
+def test_who_lacks_a_seed_is_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", seeds=2)
+    even = compare_file(file).notes
+    assert not any("seed" in note for note in even)
+    lines = [line for line in file.read_text().splitlines() if not re.match(r"hybrid,.*,test,1,", line)]
+    file.write_text("\n".join(lines))
+    said = "not all have every seed (hybrid 0): two are compared in the seeds that both have"
+    assert compare_file(file).notes == (*even, said)
+
+
 def test_what_lacks_val_scores_is_said(tmp_path: Path) -> None:
     file = write(tmp_path / "s.csv", splits=("val", "test"))
     lines = file.read_text().splitlines()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import tui_lab
-from tui_chat import ask, chat_screen, choose, spec, to_chat
+from tui_chat import ask, chat_screen, choose, done_writing, spec, to_chat
 from tui_pilot import NARROW, WIDE, opened, pressed, shown, shows, until
 
+from lab.db.queries import get_job
 from lab.tui.screens.chat import ChatScreen
 from lab.tui.screens.columns import MethodsScreen
 
@@ -44,6 +45,21 @@ async def test_space_adds_a_column_to_those_that_are_shown(data: Path) -> None:
         await pilot.pause()
         await pilot.press("home", "space", "enter")
         await until(pilot, lambda: chat_screen(pilot).methods == ["unified", "hybrid", "base"])
+
+
+async def test_of_several_seeds_all_methods_answer_with_the_lowest_and_the_choice_names_it(data: Path) -> None:
+    tui_lab.queue_study(data, methods=("unified", "persona"), seeds=(3, 1))
+    tui_lab.add_worker()
+    tui_lab.finish_all()
+    async with opened(WIDE) as pilot:
+        await to_chat(pilot)
+        await ask(pilot, "Hello", answers=2)
+        books = {str(spec(tui_lab.answer_chat())["book"]) for _ in range(2)}
+        assert {get_job(int(book.partition("/")[0])).spec["seed"] for book in books} == {1}
+        await done_writing(pilot)
+        await pilot.press("escape", "m")
+        screen = await shows(pilot, "what it is")
+        assert ["unified", "1"] in [line.partition("│")[2].split()[1:3] for line in screen.splitlines()]
 
 
 async def test_up_to_three_methods_are_marked_in_the_order_of_their_columns(data: Path) -> None:

@@ -92,9 +92,10 @@ def queue_study(
     methods: tuple[str, ...] = tuple(LIFT),
     base: str = "smollm2-135m",
     evaluate: tuple[str, ...] = ("val", "test"),
+    seeds: tuple[int, ...] = (0,),
 ) -> StudyRow:
     """A study with all its jobs, as `lab run` plans them."""
-    content = {"name": name, "data": str(data), "base": base, "methods": methods, "evaluate": evaluate}
+    content = {"name": name, "data": str(data), "base": base, "methods": methods, "evaluate": evaluate, "seeds": seeds}
     spec = parse_study(content, "test")
     dataset: Dataset = import_data(spec.data)
     row = Study(name=spec.name, spec=spec.model_dump(mode="json"), dataset=dataset.digest, base=spec.base)

@@ -12,7 +12,7 @@ from lab.data.types import Dialogue
 from lab.db import jobs, queries
 from lab.db.looks import planned_on_test, would_be_look
 from lab.db.picks import PickRow, Shown, add_pick, picks
-from lab.db.queries import Reply, StudyRow
+from lab.db.queries import MethodBook, Reply, StudyRow
 from lab.errors import LabError
 from lab.methods.spec import catalog
 from lab.metrics.preference import Choice, Preference, preferences
@@ -30,6 +30,7 @@ class Ready:
 
     method: str
     about: str
+    seed: int | None = None  # that answers, of a study of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +54,24 @@ class ChatFeed:
         """The personas and the ready methods of a study."""
         if study is None:
             return ChatView(None)
-        methods = tuple(dict.fromkeys(book.method for book in queries.books(study.id)))
-        if (study.id, study.name, methods) != self._of:
-            self._view = _view(study, methods)
-            self._of = (study.id, study.name, methods)
+        books = queries.books(study.id)
+        if (study.id, study.name, books) != self._of:
+            self._view = _view(study, books)
+            self._of = (study.id, study.name, books)
         return replace(self._view, study=study)
 
 
-def _view(study: StudyRow, methods: Sequence[str]) -> ChatView:
-    if not methods:
+def _view(study: StudyRow, books: Sequence[MethodBook]) -> ChatView:
+    if not books:
         return ChatView(study)
     own = study.spec.get("method", {})
     known = catalog()
-    ready = tuple(
-        Ready(name, known[name].about if name in known else own.get(name, {}).get("about", "")) for name in methods
-    )
+    several = len(study.spec["seeds"]) > 1
+
+    def about(name: str) -> str:
+        return known[name].about if name in known else str(own.get(name, {}).get("about", ""))
+
+    ready = tuple(Ready(one.method, about(one.method), one.seed if several else None) for one in books)
     return ChatView(study, tuple(people(study)), ready, known_contexts(study))
 
 

@@ -44,6 +44,7 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
         columns: list[Column[Ready]] = [
             Column("column", 6, self._place, stays=True),
             Column("method", 16, lambda one, _: ((one_line(one.method), "strong"),), stays=True),
+            *([Column("seed", 4, _seed, right=True)] if any(one.seed is not None for one in self._ready) else []),
             Column("what it is", 30, lambda one, _: ((one_line(one.about), "dim"),), grows=True),
         ]
         with Vertical(id="frame") as frame:
@@ -83,3 +84,9 @@ class MethodsScreen(ModalScreen["list[str] | None"]):
         row = self._table.row
         if row is not None:
             self.dismiss(self._marked if self._touched and self._marked else [row.method])
+
+
+def _seed(one: Ready, cells: int) -> Line:
+    """Whose weights answer: those of the lowest seed that is trained."""
+    del cells
+    return (("" if one.seed is None else str(one.seed), "dim"),)
