@@ -387,7 +387,7 @@ def get_dataset(digest: str) -> Dataset:
 
 
 def books(study: int) -> list[MethodBook]:
-    """The methods of a study whose recipe book is ready, in the order they were planned; of several seeds the lowest."""
+    """The methods of a study whose recipe book is ready, as they were planned; of several seeds the lowest."""
     with reading() as session:
         wanted = (
             select(StudyJob.method, Job.id, Job.artifact, Job.spec)
