@@ -32,7 +32,8 @@ def run(low_bandwidth: bool = False, no_mouse: bool = False, prepare: Callable[[
     app = LabApp(low_bandwidth=low_bandwidth, theme=themes.chosen(), keys=keys, prepare=prepare)
     if app.driver_class is LinuxDriver:  # not in a browser
         app.driver_class = PromptDriver
-    # Ended from outside, it leaves the terminal as it found it.
-    signal.signal(signal.SIGTERM, lambda *_: app.exit())
+    # Ended from outside, it leaves the terminal as it found it, and keeps what was said in Chat.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: app.exit())
     app.garbage.wait_for_quiet()
     app.run(mouse=not no_mouse)

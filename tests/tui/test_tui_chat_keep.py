@@ -246,6 +246,57 @@ async def test_a_conversation_is_saved_opened_in_another_lab_screen_and_goes_on(
         assert said == ["Remember me", "I will.", "Do you"]
 
 
+async def test_what_was_said_is_kept_when_a_new_conversation_begins_another_is_opened_and_the_lab_is_left(
+    data: Path,
+) -> None:
+    tui_lab.done(data)
+
+    def begun() -> list[list[str]]:
+        found = [one.saved for one in chats.kept("smart-home-6")]
+        return [[round_.question for round_ in one.conversation.rounds] for one in found if one]
+
+    async def say(words: str) -> None:
+        await ask(pilot, words)
+        tui_lab.answer_chat()
+        await done_writing(pilot)
+
+    async with opened(NARROW) as pilot:
+        await to_chat(pilot)
+        await say("One")
+        await pilot.press("escape", "N")
+        await shows(pilot, "saved: smart-home-6/2026-03-04-093000-maya.json")
+        assert begun() == [["One"]]
+        await pilot.press("i")
+        await say("Two")
+        await pilot.press("escape", "O")
+        await picking(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(begun()) == 2)
+        await shows(pilot, "One")
+        await pilot.press("i")
+        await ask(pilot, "Not answered yet")
+    assert sorted(begun()) == [["One"], ["Two"]]  # one that was opened and did not go on is there already
+    tui_lab.answer_chat()  # to nobody
+    async with opened(NARROW) as pilot:
+        await to_chat(pilot)
+        await say("Three")
+        await pilot.press("escape", "q")
+    assert sorted(begun()) == [["One"], ["Three"], ["Two"]]
+
+
+async def test_a_conversation_that_cannot_be_kept_is_told_where_the_lab_was_left(
+    data: Path, artifacts: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tui_lab.done(data)
+    async with opened(NARROW) as pilot:
+        await to_chat(pilot)
+        await ask(pilot, "Hello")
+        tui_lab.answer_chat()
+        await done_writing(pilot)
+        (artifacts / "chats").write_text("no folder")
+    assert "the conversation was not saved" in " ".join(capfd.readouterr().err.split())
+
+
 def _said(screen: str) -> list[str]:
     """All but header and bottom line."""
     return screen.splitlines()[1:-1]

@@ -38,7 +38,8 @@ class ChatPart(LabScreen["ChatView"]):
         self.details = False
         self.turned = 0  # the column that is in sight where not all of them fit
         self.editing = False  # what is sent next takes the place of the last question
-        self._kept: dict[tuple[str, str, str], Conversation] = {}  # study, persona, replayed dialogue
+        self.begun: dict[tuple[str, str, str], Conversation] = {}  # study, persona, replayed dialogue
+        self.bases: dict[str, str] = {}  # of the studies that were shown
         self._feed: ChatFeed | None = None
 
     # ------------------------------------------------------------ what there is
@@ -58,12 +59,18 @@ class ChatPart(LabScreen["ChatView"]):
         """The one in sight."""
         persona = self.person.persona_id if self.person else ""
         key = (self.study_name, persona, self.replay.dialogue_id if self.replay else "")
-        return self._kept.setdefault(key, Conversation(self.study_name, persona, replay=self.replay))
+        return self.begun.setdefault(key, Conversation(self.study_name, persona, replay=self.replay))
 
     def keep(self, conversation: Conversation) -> None:
         """Put this one in the place of the persona's own, or of that of its replayed dialogue."""
         dialogue = conversation.replay.dialogue_id if conversation.replay else ""
-        self._kept[conversation.study, conversation.persona, dialogue] = conversation
+        place = (conversation.study, conversation.persona, dialogue)
+        if place in self.begun:
+            self.let_go(self.begun[place])
+        self.begun[place] = conversation
+
+    def let_go(self, conversation: Conversation) -> None:
+        """Another takes its place."""
 
     def want(self) -> Callable[[], ChatView]:
         """Who there is to chat with."""
@@ -89,6 +96,8 @@ class ChatPart(LabScreen["ChatView"]):
         if self.view is not None and view == self.view:
             return
         self.view = view
+        if view.study is not None:
+            self.bases[view.study.name] = view.study.base
         self._choose(view)
         ready = bool(self.methods and self.person)
         self.transcript.display = ready

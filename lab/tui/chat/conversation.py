@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +123,12 @@ class Conversation:
             elif until.reference is None and answer is not None and answer.text:
                 said += [*one.said, {"role": "assistant", "content": answer.text}]
         return [*said, *until.said]
+
+    @property
+    def over(self) -> Conversation:
+        """As far as it is over: without a round that is being written; of a blind one, all may know who answered."""
+        rounds = [replace(one, blind=one.blind and not one.secret) for one in self.rounds if not one.writing]
+        return replace(self, rounds=rounds)
 
     @property
     def next_turn(self) -> Turn | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 
 from lab.errors import LabError
 from lab.safe import one_line, safe
 from lab.tui.chat.asking import Asking
-from lab.tui.chat.conversation import Answer, in_order
+from lab.tui.chat.conversation import Answer, Conversation, in_order
 from lab.tui.chat.saved import FORMAT, Saved
 from lab.tui.screens.picker import Picker
 from lab.tui.text import Line
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 class Keeping(Asking):
-    """What outlives the screen."""
+    """What outlives the screen: an answer that is copied, and every conversation, by `S` or when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._on_disk: list[Conversation] = []  # as they were when they were saved, or opened
 
     def action_copy(self) -> None:
         """Copy the last answer; of several, the one that is named."""
@@ -45,12 +50,41 @@ class Keeping(Asking):
 
     def action_save(self) -> None:
         """Save the conversation as JSON and as Markdown."""
-        study, conversation = self.view.study if self.view else None, self.conversation
-        if study is None or not conversation.rounds:
+        if not self.conversation.rounds:
             self.bar.say("nothing was said yet")
         elif self.free_to_ask():  # a round that is not over, or has no names yet, is not saved
-            saved = Saved(FORMAT, self.lab.now(), study.base, list(self.methods), dict(self.situation), conversation)
-            self.act(partial(_save, saved))
+            self.act(partial(self._save, self._saved(self.conversation, self.methods, self.situation)))
+
+    def let_go(self, conversation: Conversation) -> None:
+        """What another conversation takes the place of is not lost."""
+        if unsaved := self._unsaved(conversation):
+            self.act(partial(self._save, unsaved))
+
+    def on_unmount(self) -> None:
+        """Nor is what was said when the lab is left."""
+        try:
+            for unsaved in filter(None, map(self._unsaved, self.begun.values())):
+                self._save(unsaved)
+        except LabError as error:
+            self.app.exit(message=str(error))
+
+    def _unsaved(self, conversation: Conversation) -> Saved | None:
+        """What is to be saved of it, if anything is."""
+        over = conversation.over
+        if not over.rounds or over in self._on_disk:
+            return None
+        last = over.rounds[-1]
+        return self._saved(over, list(last.answers), last.context)
+
+    def _saved(self, conversation: Conversation, methods: list[str], context: dict[str, Any]) -> Saved:
+        return Saved(FORMAT, self.lab.now(), self.bases[conversation.study], list(methods), dict(context), conversation)
+
+    def _save(self, saved: Saved) -> str:
+        from lab.tui.feeds import chats
+
+        file = chats.save(saved)
+        self._on_disk.append(deepcopy(saved.conversation))
+        return f"saved: {file.parent.name}/{file.name} under {file.parent.parent}, and as Markdown"
 
     @work(exclusive=True, group="choose")
     async def action_open(self) -> None:
@@ -83,6 +117,7 @@ class Keeping(Asking):
         self.meet(people[conversation.persona])
         self.situation, self.methods = saved.context, saved.methods
         self.replay, self.blind = conversation.replay, False
+        self._on_disk.append(deepcopy(conversation))
         self.keep(conversation)
         self.draw()
         self.transcript.said.scroll_to_end()
@@ -123,13 +158,6 @@ def _begins(one: Kept, cells: int) -> Line:
         return ((one_line(one.fault), "bad"),)
     rounds = one.saved.conversation.rounds
     return ((one_line(rounds[0].question) if rounds else "", ""),)
-
-
-def _save(saved: Saved) -> str:
-    from lab.tui.feeds import chats
-
-    file = chats.save(saved)
-    return f"saved: {file.parent.name}/{file.name} under {file.parent.parent}, and as Markdown"
 
 
 def _kept(study: str) -> list[Kept]:
