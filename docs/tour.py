@@ -99,7 +99,7 @@ async def new_study(tour: Tour) -> None:
         await tour.press("space")
     await tour.until("about")
     await tour.picture("new-study")
-    await tour.press("s")
+    await tour.press("r")
 
 
 async def watch(tour: Tour) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, InputEvent
+from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 
 from lab.errors import LabError
@@ -82,10 +82,18 @@ class LabApp(App[None]):
         self.call_after_refresh(self.tick)
 
     async def on_event(self, event: Event) -> None:
-        """Every key and every move of the mouse comes through here."""
+        """Every key and every move of the mouse comes through here; a key that no widget took, once more."""
         if isinstance(event, InputEvent):
             self.garbage.typed()
-        await super().on_event(event)
+        if not (isinstance(event, Key) and event.is_forwarded and self._answers(event)):
+            await super().on_event(event)
+
+    def _answers(self, event: Key) -> bool:
+        """Take the key as the answer to a question: it was typed before that had the focus."""
+        asked = isinstance(screen := self.screen, LabScreen) and screen.bar.asking
+        if asked:
+            screen.bar.on_key(event)
+        return asked
 
     # ------------------------------------------------------------ the tick
 

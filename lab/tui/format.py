@@ -95,6 +95,11 @@ def count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
+def counted(number: int, one: str) -> str:
+    """`1 job`, `1,200 jobs`."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def ordinal(number: int) -> str:
     """`1st`, `2nd`, `3rd`, `11th`."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

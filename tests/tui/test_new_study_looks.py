@@ -64,7 +64,7 @@ def test_a_new_study_filled_in(snap_compare: Compare, size: tuple[int, int], the
 def test_a_new_study_at_fault(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
     study_options.generate(6, 10)
     faulty = _making(FILLED.replace("[0, 1]", '[0, "one"]'))
-    assert snap_compare(app_in(theme), terminal_size=size, run_before=at("data", faulty, press("s")))
+    assert snap_compare(app_in(theme), terminal_size=size, run_before=at("data", faulty, press("r")))
 
 
 @looks

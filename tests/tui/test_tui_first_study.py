@@ -35,7 +35,7 @@ async def test_from_an_empty_lab_to_queued_jobs_by_what_the_screen_says() -> Non
         await pilot.press("space")
         await shows(pilot, "plan 12 jobs, 0 reused")
 
-        await pilot.press("s")
+        await pilot.press("r")
         await until(pilot, lambda: pilot.app.current_mode == "jobs" and "is started: 12 jobs" in shown(pilot))
     study = get_study()
     assert study.name == "generated-3x6-smollm2-135m"

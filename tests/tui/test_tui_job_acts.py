@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import tui_lab
+from textual import events
 from tui_pilot import line_with, opened, pressed, settled, shown, shows, typed, until
 
 from lab.db import jobs, queries
+from lab.tui.screens.jobs import JobsScreen
 from lab.tui.widgets.table import Table
 
 pytestmark = pytest.mark.usefixtures("artifacts")
@@ -61,6 +63,15 @@ async def test_a_broken_job_is_tried_again_with_what_was_skipped(data: Path) -> 
         assert _state(2) == "READY"
         screen = await until(pilot, lambda: "FAILED" not in shown(pilot))
         assert "0 workers" in screen
+
+
+async def test_an_answer_that_was_typed_before_the_question_stood_there_answers_it(data: Path) -> None:
+    lease = tui_lab.busy(data)
+    async with opened() as pilot:
+        for key in ("c", "y"):  # as they come over a slow line: in one piece
+            pilot.app.post_message(events.Key(key, key))
+        await shows(pilot, f"job {lease.job} is asked to stop")
+        assert isinstance(pilot.app.screen, JobsScreen)
 
 
 async def test_what_cannot_be_done_is_said_in_place(data: Path) -> None:

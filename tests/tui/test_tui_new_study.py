@@ -211,7 +211,7 @@ async def test_a_fault_stands_beside_its_field_and_start_goes_there(data: Path) 
         row = next(line for line in shown(pilot).splitlines() if "seeds  " in line)
         assert "✗" in row
         assert "'seeds.0': a whole number is needed here" in row
-        screen = await pressed(pilot, "s")
+        screen = await pressed(pilot, "r")
         assert "'seeds.0'" in screen.splitlines()[-1]
         assert pilot.app.screen.query_one("#form").row.key == "seeds"  # type: ignore[attr-defined]
 
@@ -310,11 +310,12 @@ async def test_leaving_with_changes_asks(data: Path) -> None:
 async def test_start_queues_what_lab_run_would_and_goes_to_the_jobs(data: Path) -> None:
     async with making(SMALL.format(data=data)) as pilot:
         await shows(pilot, "4 jobs, 0 reused")
-        await pilot.press("s")
+        await pilot.press("r")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
         screen = await shows(pilot, "unified")
         assert "small is started: 4 jobs" in screen
         assert "0/4 jobs" in screen
+        assert "only study small  4 of" in screen
     study = get_study("small")
     assert study.spec == read_study(new_study.path_of('name = "small"'), {}, {}).model_dump(mode="json")
     assert sorted(job.kind for job in list_jobs(study.id)) == ["evaluate", "evaluate", "recipes", "train"]
@@ -325,10 +326,10 @@ async def test_a_study_that_is_there_is_changed_after_a_question_only(data: Path
     queue_study(data, "small", ("base",))
     async with making(SMALL.format(data=data)) as pilot:
         await shows(pilot, "4 jobs")
-        assert "Study small is there" in await pressed(pilot, "s")
+        assert "Study small is there" in await pressed(pilot, "r")
         await pressed(pilot, "x")
         assert get_study("small").spec["methods"] == ["base"]
-        await pilot.press("s", "y")
+        await pilot.press("r", "y")
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
     assert get_study("small").spec["methods"] == ["base", "unified"]
 

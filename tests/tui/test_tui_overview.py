@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tui_lab
 from sqlmodel import text
-from tui_pilot import NARROW, line_with, opened, pressed, settled, shown, shows, until
+from tui_pilot import NARROW, go, line_with, opened, pressed, settled, shown, shows, until
 
 from lab.db import pause
 from lab.db.engine import writing
@@ -20,6 +20,8 @@ from lab.db.queries import get_study
 from lab.tui.app import LabApp
 from lab.tui.feeds.overview import OverviewFeed, seconds_left
 from lab.tui.feeds.status import StatusFeed
+from lab.tui.screens.jobs import JobsScreen
+from lab.tui.screens.log import LogScreen
 from lab.tui.screens.overview import moment
 
 pytestmark = pytest.mark.usefixtures("artifacts")
@@ -84,6 +86,7 @@ async def test_enter_leads_to_the_jobs_of_a_study_that_goes_on(data: Path) -> No
         await until(pilot, lambda: pilot.app.current_mode == "jobs")
         assert isinstance(pilot.app, LabApp)
         assert pilot.app.study == "smart-home-6"
+        assert "only study smart-home-6  12 of" in await shows(pilot, "only study smart-home-6")
 
 
 async def test_enter_leads_to_the_results_of_a_study_that_is_done(data: Path) -> None:
@@ -115,8 +118,32 @@ async def test_a_failed_job_is_told_with_its_sentence_and_what_to_do(data: Path)
     async with opened(tab="overview") as pilot:
         screen = shown(pilot)
         assert "✗ smart-home-6: job 2 evaluate base is FAILED: CUDA out of memory" in screen
-        assert "2, e: go there; r: try again" in screen
+        assert "e: go there" in screen
         assert "no worker is alive" in screen
+
+
+async def test_e_goes_to_the_failed_jobs_of_a_study_even_where_another_page_of_jobs_was_open(data: Path) -> None:
+    tui_lab.failed(data)
+    tui_lab.queue_study(data, "second", ("retrieval-k1",))
+    async with opened(tab="jobs") as pilot:
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        await go(pilot, "overview")
+        assert "e failed jobs" in shown(pilot)
+        await pilot.press("e")
+        await shows(pilot, "only study smart-home-6")
+        screen = pilot.app.screen
+        assert isinstance(screen, JobsScreen)
+        await until(pilot, lambda: screen.shown_job == 2)
+        await settled(pilot)
+        assert screen.shown_job == 2
+        await shows(pilot, "r retry")
+
+
+async def test_where_nothing_failed_no_key_for_it_is_shown(data: Path) -> None:
+    tui_lab.done(data)
+    async with opened(tab="overview") as pilot:
+        assert "failed jobs" not in shown(pilot)
 
 
 async def test_a_done_study_asks_to_be_looked_at_until_it_was(data: Path) -> None:

@@ -202,7 +202,7 @@ def _failures(studies: tuple[StudyLine, ...]) -> Iterator[Attention]:
         if last is not None:
             more = f" (and {study.row.failed - 1} more)" if study.row.failed > 1 else ""
             what = f"{study.row.name}: job {last.job} {last.kind} {last.method} is {last.state}{more}: {last.error}"
-            yield Attention("bad", what, "2, e: go there; r: try again")
+            yield Attention("bad", what, "e: go there")
     if failed[_SPOKEN_OF:]:
         yield Attention("bad", f"{len(failed) - _SPOKEN_OF} older studies have failed jobs", "below")
 

@@ -190,6 +190,15 @@ class JobsScreen(JobActs["JobsView"]):
         """Back to the table, filter in force."""
         self.table.focus()
 
+    def show_study(self, *, failed: bool) -> None:
+        """Only the jobs of the study at the top, the cursor on the first, or on the first that failed."""
+        self._filter.clear()
+        self.table.unmark()
+        self._only_study = True
+        self.table.lead(failed=failed)
+        self._fill()
+        self.table.focus()
+
     def action_only_study(self) -> None:
         """Show the jobs of the study at the top only, or all."""
         self._only_study = not self._only_study

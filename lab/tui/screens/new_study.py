@@ -17,8 +17,9 @@ from textual.widgets import Input, TextArea
 from lab.errors import LabError
 from lab.settings import load_settings
 from lab.tui import draft
-from lab.tui.screens.base import LabScreen
+from lab.tui.format import counted
 from lab.tui.screens.draft import DraftScreen
+from lab.tui.screens.to_jobs import go_to_jobs
 from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.field import Field
 from lab.tui.widgets.header import Header
@@ -44,7 +45,7 @@ class NewStudyScreen(DraftScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", key_display="esc", id="new_study.leave"),
         Binding("space", "mark", "pick", id="new_study.mark"),
-        Binding("s", "start", "start", id="new_study.start"),
+        Binding("r", "start", "run it", id="new_study.start"),
         Binding("e", "text", "edit as text", id="new_study.text"),
         Binding("v", "sweep", "several values", id="new_study.sweep"),
         Binding("w", "save", "write file", id="new_study.save"),
@@ -248,11 +249,9 @@ class NewStudyScreen(DraftScreen):
         if not self.in_sight:
             return
         await self.app.pop_screen()
-        await self.app.switch_mode("jobs")
-        screen = self.app.screen
-        if isinstance(screen, LabScreen) and screen.alive:
-            screen.bar.say(f"{name} is started: {jobs} jobs; its file is {path}")
-        self.lab.poke()
+        self.lab.feeds.jobs.hurry()
+        if (screen := await go_to_jobs(self.lab, name)) is not None:
+            screen.bar.say(f"{name} is started: {counted(jobs, 'job')}; its file is {path}")
 
     def action_leave(self) -> None:
         """Back: out of the line, out of the text, or out of the study, after a question if something would be lost."""

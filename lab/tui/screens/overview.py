@@ -56,12 +56,14 @@ class OverviewScreen(LabScreen["OverviewView"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_study", "new study", id="overview.new_study"),
         Binding("y", "clone", "clone", id="overview.clone"),
+        Binding("e", "failed", "failed jobs", id="overview.failed"),
         Binding("s", "study", "study", id="study"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._feed: OverviewFeed | None = None
+        self._failed: list[str] = []  # studies with failed jobs, the newest first
 
     # ------------------------------------------------------------ what is shown
 
@@ -97,6 +99,8 @@ class OverviewScreen(LabScreen["OverviewView"]):
         table.present = self.lab.study or ""
         table.display, empty.display = bool(view.studies), not view.studies
         table.fill(view.studies)
+        self._failed = [one.row.name for one in view.studies if one.row.failed]
+        self.refresh_bindings()
         empty.show(lambda cells: first_steps(view.has_data, cells))
         self._tell_attention(view.attention)
         self.query_one("#below").display = bool(view.workers or view.events)
@@ -117,9 +121,29 @@ class OverviewScreen(LabScreen["OverviewView"]):
     def open_study(self) -> None:
         """Make it the study that all tabs show, and go where it is to be looked at."""
         row = self.query_one(StudiesTable).row
-        if row is not None:
+        if row is None:
+            return
+        if row.succeeded:
             self.lab.study = row.row.name
-            self.app.switch_mode("results" if row.succeeded else "jobs")
+            self.app.switch_mode("results")
+        else:
+            self._go_to_jobs(row.row.name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only where a job failed there is something to go to."""
+        del parameters
+        return action != "failed" or bool(self._failed)
+
+    def action_failed(self) -> None:
+        """The failed jobs of the study under the cursor or, where it has none, of the newest that has."""
+        row = self.query_one(StudiesTable).row
+        present = row.row.name if row is not None else ""
+        self._go_to_jobs(present if present in self._failed else self._failed[0], failed=True)
+
+    def _go_to_jobs(self, study: str, *, failed: bool = False) -> None:
+        from lab.tui.screens.to_jobs import go_to_jobs
+
+        self.app.run_worker(go_to_jobs(self.lab, study, failed=failed), group="go")  # of the app: it leaves this screen
 
     def action_clone(self) -> None:
         """A new study that begins as the one under the cursor."""

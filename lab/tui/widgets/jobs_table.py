@@ -45,12 +45,12 @@ class JobsTable(Table["JobRow"]):
     """Jobs: those that run first, then those that wait in the order they will be taken, then the ended.
 
     Until a hand is laid on the table, the cursor is on the first row, whichever job comes to run: its curve is what
-    somebody wants to see who has just started a study.
+    somebody wants to see who has just started a study. Whoever comes for what failed finds it on the first that did.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._places: Mapping[int, int] = {}
-        self._touched = False
+        self._leads: Callable[[Sequence[JobRow]], int] | None = _first  # the place of the cursor among these rows
         super().__init__(
             _columns(now),
             key=lambda job: job.id,
@@ -63,16 +63,30 @@ class JobsTable(Table["JobRow"]):
         """Show these jobs; `places` are those of jobs that are READY."""
         self._places = places
         self.fill(rows)
-        if not self._touched:
-            self.action_move(-self.cursor)
+        if self._leads is not None:
+            self.action_move(self._leads(rows) - self.cursor)
+
+    def lead(self, *, failed: bool) -> None:
+        """Choose the cursor's place anew."""
+        self._leads = _first_failed if failed else _first
 
     def on_key(self, event: Key) -> None:
         """From now on the cursor stays on its job, but for keys that only lead to another tab."""
-        self._touched |= not event.key.isdecimal()
+        if not event.key.isdecimal():
+            self._leads = None
 
     def on_mouse_down(self) -> None:
         """As a key does."""
-        self._touched = True
+        self._leads = None
+
+
+def _first(rows: Sequence[JobRow]) -> int:
+    del rows
+    return 0
+
+
+def _first_failed(rows: Sequence[JobRow]) -> int:
+    return next((place for place, job in enumerate(rows) if job.state in ("FAILED", "DEAD")), 0)
 
 
 def remark(job: JobRow, place: int) -> Line:
