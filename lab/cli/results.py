@@ -89,7 +89,7 @@ def print_results(study: StudyRow, split: str, json: bool, task_type: str = "", 
     console.print(_against_unified(found.methods))
     for line in _below(found):
         console.print(line, style="dim", markup=False)
-    console.print("other metrics; share of personas improved and worst persona against unified")
+    console.print("other metrics; share of personas improved, and the largest loss of any (worst Δ), against unified")
     console.print(_others(found.methods))
     console.print("cost")
     console.print(_costs(found.methods))
@@ -138,7 +138,7 @@ def _others(methods: list[MethodResult]) -> Table:
         )
         for method in methods
     ]
-    columns = (*_OTHERS.values(), "improved", "worst")
+    columns = (*_OTHERS.values(), "improved", "worst Δ")
     return table(("method", *columns), rows, right=columns)
 
 

@@ -183,7 +183,7 @@ def test_status_fits(lab: Say):
 def test_results_fit_and_are_whole(lab: Say):
     evaluated(12)
     said = lab("results", "--split", "test")
-    for word in ("similarity", "Δ unified", "p (Holm)", "device F1", "improved", "worst", "params", "s/answer"):
+    for word in ("similarity", "Δ unified", "p (Holm)", "device F1", "improved", "worst Δ", "params", "s/answer"):
         assert word in said
     assert "soft-prompt-persona" in said
     assert "note:" not in said

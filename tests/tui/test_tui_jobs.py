@@ -46,7 +46,7 @@ async def test_the_table_says_what_each_job_does_or_waits_for(data: Path) -> Non
         assert "waits for 7" in line_with(screen, "BLOCKED")
         assert "smart-home-6 ▸ 4/12 jobs" in screen
         assert "1 worker" in screen
-        assert "3 waiting" in screen
+        assert "3 ready" in screen
         assert "no worker is alive" not in screen
 
 

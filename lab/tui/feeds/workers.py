@@ -65,7 +65,7 @@ class WorkersView:
     """What there is to show."""
 
     devices: tuple[DeviceLine, ...] = ()
-    waiting: int = 0
+    ready: int = 0  # jobs that the next free device takes
     paused: Paused | None = None
 
 

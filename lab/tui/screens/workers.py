@@ -172,12 +172,12 @@ _NOBODY: Line = (
 
 def _queue(view: WorkersView) -> Line:
     if view.paused is None:
-        return ((" queue ", "head"), ("goes on", "good"), (f"  {view.waiting} waiting", "dim"))
+        return ((" queue ", "head"), ("goes on", "good"), (f"  {view.ready} ready", "dim"))
     by = one_line(view.paused.by)
     return (
         (" queue ", "head"),
         ("PAUSED", "warn"),
-        (f" by {by}  {view.waiting} waiting  ", "dim"),
+        (f" by {by}  {view.ready} ready  ", "dim"),
         ("space", "accent"),
         (" lets it go on", "dim"),
     )

@@ -84,7 +84,7 @@ def facts(status: Status | None, cells: int) -> Line:
     parts.append(((f"{status.workers} worker{plural}", "" if status.workers else "bad"),))
     parts.append(((f"{status.silent} silent", "warn"),) if status.silent else ())
     parts.append((("queue paused", "warn"),) if status.paused else ())
-    parts.append(((f"{status.queue} waiting", "dim"),))
+    parts.append(((f"{status.queue} ready", "dim"),))
     parts += [(_gpu(gpu),) for gpu in status.gpus]
     while width(joined(parts, "   ")) > cells and len(parts) > 2:
         parts.pop(0 if parts[0][0][0] == " Persona Lab" else -1)
