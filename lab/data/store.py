@@ -22,12 +22,13 @@ def keep(dataset: Dataset, store: Path, name: str, *, replace: bool = False) -> 
     Raises `LabError` for a name that will not do or, unless it may `replace` it, that another data set has.
     """
     if not NAME.fullmatch(name):
-        raise LabError(f"data set name {name!r}: use letters, digits and . _ - (give another with --name)")
+        raise LabError(f"data set name {name!r}: use letters, digits and . _ -")
     folder = store / name
     if folder.exists() and not replace:
         if digest(read_chat(folder)) != digest(dataset):
             raise LabError(
-                f"{folder} holds another data set; give another --name, or --replace to put this in its place"
+                f"{folder} holds another data set; give yours another name, or put it in that one's place with "
+                "`lab data import --replace`"
             )
         return folder
     write_whole(folder, lambda temporary: write_chat(dataset, temporary))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func
@@ -329,6 +330,11 @@ def _counts(session: Session, study: int | None = None) -> dict[int, dict[State,
     return found
 
 
+def _data_name(study: Study, dataset: Dataset | None) -> str:
+    """As the study was given it: the same data may have been brought in under another name since."""
+    return Path(str(study.spec.get("data", ""))).name or (dataset.name if dataset else study.dataset[:12])
+
+
 def _study_row(session: Session, study: Study, counts: dict[State, int]) -> StudyRow:
     assert study.id is not None
     dataset = session.get(Dataset, study.dataset)
@@ -336,7 +342,7 @@ def _study_row(session: Session, study: Study, counts: dict[State, int]) -> Stud
         study.id,
         study.name,
         study.dataset,
-        dataset.name if dataset else study.dataset[:12],
+        _data_name(study, dataset),
         study.base,
         study.spec,
         counts,

@@ -24,7 +24,7 @@ def test_keeping_the_same_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_name_is_never_given_twice(tmp_path: Path) -> None:
     keep(tiny(), tmp_path, "mine")
-    with pytest.raises(LabError, match="holds another data set; give another --name"):
+    with pytest.raises(LabError, match="holds another data set; give yours another name"):
         keep(tiny(3), tmp_path, "mine")
     assert read_chat(tmp_path / "mine") == tiny()
 

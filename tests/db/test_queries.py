@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from planned import claimed, planned, submit, succeed
+from planned import DATA, claimed, planned, submit, succeed
 
 from lab.db import jobs, queries, scores
 from lab.db.job_table import JobTable
 from lab.db.jobs import Outcome
-from lab.db.studies import add_chat
-from lab.db.tables import RunMetric, Score
+from lab.db.studies import add_chat, save_dataset, save_study
+from lab.db.tables import Dataset, RunMetric, Score, Study
 from lab.errors import LabError
 
 
@@ -75,6 +75,13 @@ def test_a_study_counts_its_jobs_once_each_however_many_methods_they_serve():
     assert [study.name for study in queries.list_studies()] == ["study"]
     with pytest.raises(LabError, match="there is no study named 'x'"):
         queries.get_study("x")
+
+
+def test_a_study_keeps_the_name_of_its_data_when_they_are_brought_in_under_another_name():
+    save_dataset(Dataset(digest=DATA, name="first", source="first", folder="f", n_personas=1, n_dialogues=3))
+    save_study(Study(name="s", spec={"data": "kept/first"}, dataset=DATA, base="b"), [planned("a")], max_tries=1)
+    save_dataset(Dataset(digest=DATA, name="second", source="second", folder="f", n_personas=1, n_dialogues=3))
+    assert queries.get_study("s").dataset_name == "first"
 
 
 def test_books_and_scores_come_from_what_has_succeeded():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
+from planned import planned
 from sqlmodel import col, delete
 from tui_lab import queue_study
 from tui_pilot import opened, shows, until
 
 from lab.db.engine import writing
 from lab.db.queries import get_job, get_study, list_jobs
-from lab.db.tables import StudyJob
+from lab.db.studies import save_study
+from lab.db.tables import Study, StudyJob
 from lab.errors import LabError
 from lab.methods.extend import stored
 from lab.methods.plan import plan
@@ -46,6 +49,19 @@ def test_a_clone_of_any_method_has_its_settings_written_out_and_the_same_jobs(da
     assert said["method"][name]["about"] == catalog()[name].about
     keys = {one.key for one in plan(declared(said, ""), study.dataset)}
     assert keys >= {one.key for one in plan(before, study.dataset)}
+
+
+def test_a_study_of_new_personas_says_what_to_clone_instead(data: Path) -> None:
+    study = queue_study(data)
+    spec = study.spec | {"name": "plus", "extends": study.name}
+    job = planned("new", spec={"data": study.dataset})
+    row = Study(name="plus", spec=spec, dataset=study.dataset, base=study.base)
+    ids = save_study(row, [job], max_tries=1)
+    for clone in (partial(clone_of_study, "plus"), partial(clone_of_job, ids[0])):
+        with pytest.raises(
+            LabError, match=r"'plus' has new personas for 'smart-home-6': clone that one, or add others"
+        ):
+            clone()
 
 
 def test_a_job_is_cloned_with_what_its_method_stands_on_and_nothing_else(data: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from lab.data.store import NAME
 from lab.db import queries
+from lab.db.queries import StudyRow
 from lab.errors import LabError
 from lab.methods.estimate import JobEstimate
 from lab.methods.extend import stored
-from lab.methods.spec import parse_toml
+from lab.methods.spec import Study, parse_toml
 from lab.methods.written import reduced, written
 from lab.settings import load_settings
 from lab.tasks.costs import check_room, remarks, size_text, time_text, total
@@ -201,26 +202,37 @@ def clone_of_study(study: str) -> str:
     """A study's file under a fresh name.
 
     Raises:
-        LabError: there is no such study.
+        LabError: there is no such study, or it has the new personas of another one.
     """
     row = queries.get_study(study)
-    return _cloned(f"as study {row.name}", written(stored(row.spec)))
+    return _cloned(f"as study {row.name}", written(_own(row)))
 
 
 def clone_of_job(job: int) -> str:
     """The file of the study of a job, reduced to the job's method and what it stands on, its settings written out.
 
     Raises:
-        LabError: no study has the job, or none has its method.
+        LabError: no study has the job, or none has its method, or it is for new personas.
     """
     row = queries.get_job(job).row
     newest = next((study for study in queries.list_studies() if study.name in row.studies), None)
     if newest is None:
         raise LabError(f"job {job} is of no study any more; n makes a new one.")
-    study = stored(newest.spec)
+    study = _own(newest)
     if row.method not in study.declared():
         raise LabError(f"job {job}: study '{study.name}' has no method '{row.method}' now; n makes a new one.")
     return _cloned(f"{row.method} as in study {study.name}, job {job}", reduced(study, row.method))
+
+
+def _own(row: StudyRow) -> Study:
+    """A study that stands by itself: one that extends another takes its settings, and the ids given to newcomers."""
+    study = stored(row.spec)
+    if study.extends:
+        raise LabError(
+            f"study '{row.name}' has new personas for '{study.extends}': clone that one, or add others to it with "
+            f"`lab persona add {study.extends} DATA`."
+        )
+    return study
 
 
 def _cloned(whence: str, said: dict[str, Any]) -> str:
