@@ -117,6 +117,11 @@ class StudyRow:
         return sum(self.counts.get(state, 0) for state in states)
 
     @property
+    def done(self) -> int:
+        """Jobs that succeeded."""
+        return self.count(State.SUCCEEDED)
+
+    @property
     def failed(self) -> int:
         """Jobs that broke."""
         return self.count(State.FAILED, State.DEAD)
@@ -129,7 +134,7 @@ class StudyRow:
     @property
     def so_far(self) -> str:
         """`4 of 12 jobs are done, 1 failed, 7 left out`."""
-        told = [f"{self.count(State.SUCCEEDED)} of {self.n_jobs} jobs are done"]
+        told = [f"{self.done} of {self.n_jobs} {'job is' if self.n_jobs == 1 else 'jobs are'} done"]
         others = {
             "running": self.count(State.RUNNING),
             "waiting": self.count(*WAITING),

@@ -90,7 +90,7 @@ def _weights(base: tuple[str, str], stack: Stack, adapters: Sequence[AdapterRef]
     names = {one.digest: one.name for one in adapters}
     return {
         "base": base[0],
-        "base_digest": base[1],
+        **({"base_digest": base[1]} if base[1] else {}),  # only a folder has one
         "adapters": [{"name": names[digest], "digest": digest, "weight": weight} for digest, weight in stack],
     }
 

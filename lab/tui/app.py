@@ -90,10 +90,11 @@ class LabApp(App[None]):
 
     def _answers(self, event: Key) -> bool:
         """Take the key as the answer to a question: it was typed before that had the focus."""
-        asked = isinstance(screen := self.screen, LabScreen) and screen.bar.asking
-        if asked:
-            screen.bar.on_key(event)
-        return asked
+        screen = self.screen
+        if not isinstance(screen, LabScreen) or not screen.bar.asking:
+            return False
+        screen.bar.on_key(event)
+        return True
 
     # ------------------------------------------------------------ the tick
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.settings import load_settings
+from lab.tui.format import counted
 
 
 @dataclass
@@ -43,7 +44,7 @@ def bring_in(said: str, work: Work) -> str:
     work.at(f"reading {source}")
     dataset = load(source)
     name = given.strip() or Path(source).expanduser().resolve().name
-    work.at(f"keeping {len(dataset.personas):,} personas, {len(dataset.dialogues):,} dialogues")
+    work.at(f"keeping {counted(len(dataset.personas), 'persona')}, {counted(len(dataset.dialogues), 'dialogue')}")
     keep(dataset, store(), name)
     return name
 

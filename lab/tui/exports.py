@@ -10,7 +10,7 @@ from lab.errors import LabError
 from lab.paths import inside
 from lab.safe import one_line
 from lab.settings import load_settings
-from lab.tui.format import count, duration, fraction, p_value, percent, signed
+from lab.tui.format import count, counted, duration, fraction, p_value, percent, signed
 
 if TYPE_CHECKING:
     from lab.tui.feeds.board import Board, BoardRow
@@ -97,8 +97,9 @@ def _markdown(board: Board) -> bytes:
     lines = [
         f"# {escaped(board.study)}: {escaped(label)} on {board.split}",
         "",
-        f"{board.n_personas} personas, {len(board.seeds)} seed(s). Intervals are 95% over personas; differences are "
-        "paired, persona by persona; p is corrected for all methods here (Holm). Criteria are of similarity.",
+        f"{counted(board.n_personas, 'persona')}, {counted(len(board.seeds), 'seed')}. "
+        "Intervals are 95% over personas; differences are paired, persona by persona; p is corrected "
+        "for all methods here (Holm). Criteria are of similarity.",
         *(["", escaped(board.looks.says)] if board.looks else []),
         *(["", escaped(board.note)] if board.note else []),
         *(["", escaped(board.unfinished)] if board.unfinished else []),

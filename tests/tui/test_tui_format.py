@@ -82,3 +82,7 @@ def test_a_difference_bar_grows_to_the_side_of_its_sign() -> None:
 
 def test_a_context_is_its_values() -> None:
     assert shown.context_words({"time_of_day": "evening", "sun_phase": "after_sunset"}) == "evening · after sunset"
+
+
+def test_one_is_no_plural() -> None:
+    assert [shown.counted(number, "job") for number in (0, 1, 1200)] == ["0 jobs", "1 job", "1,200 jobs"]

@@ -102,7 +102,7 @@ class Judging(Asking):
             self.bar.say(str(LabError.of(error)), "bad")
             return
         last.picked = picked
-        self.bar.say(f"{said}; v shows all picks")
+        self.bar.say(f"{said}; esc, then v shows all picks")
         self.draw()
         self.prompt.focus()
 

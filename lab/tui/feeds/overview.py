@@ -48,7 +48,7 @@ class StudyLine:
     @property
     def succeeded(self) -> bool:
         """Whether all its jobs have ended well."""
-        return bool(self.row.n_jobs) and self.row.count(State.SUCCEEDED) == self.row.n_jobs
+        return bool(self.row.n_jobs) and self.row.done == self.row.n_jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from lab.safe import one_line
-from lab.tui.format import age, context_words
+from lab.tui.format import age, context_words, counted
 from lab.tui.screens.picker import Picker
 from lab.tui.text import Line
 from lab.tui.widgets.table import Column
@@ -56,7 +56,7 @@ async def pick_person(app: App[Any], people: Sequence[Person], present: Person |
         Column("last seen", 24, lambda person, _: ((context_words(person.context), "second"),), rank=1),
     ]
     picker = Picker(
-        f"{len(people)} personas",
+        counted(len(people), "persona"),
         columns,
         people,
         lambda person: person.persona_id,

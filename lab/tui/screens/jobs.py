@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 
 from lab.safe import one_line
 from lab.tui.filter import Narrowing, values
+from lab.tui.format import counted
 from lab.tui.screens.job import JobScreen, open_page
 from lab.tui.screens.jobs_acts import JobActs
 from lab.tui.screens.lineage import LineageScreen
@@ -272,6 +273,6 @@ def _mark_line(marked: int, study: str, words: str, left: int, jobs: int) -> Lin
     said = [f"study {one_line(study)}"] if study else []
     said += [one_line(words)] if words else []
     if said:
-        line += [(" only ", "warn"), (" ".join(said), "strong"), (f"  {left:,} of {jobs:,} jobs", "dim")]
+        line += [(" only ", "warn"), (" ".join(said), "strong"), (f"  {left:,} of {counted(jobs, 'job')}", "dim")]
         line += [] if marked else [("  esc", "accent"), (" shows all", "dim")]
     return tuple(line)

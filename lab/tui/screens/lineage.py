@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from lab.safe import one_line
+from lab.tui.format import counted
 from lab.tui.screens.base import LabScreen
 from lab.tui.screens.log import LogScreen
 from lab.tui.widgets.lineage import LineageTree
@@ -102,4 +103,4 @@ class LineageScreen(LabScreen["Family"]):
 
 
 def _jobs(count: int) -> str:
-    return f"{count:,} job{'' if count == 1 else 's'}" if count else "no job"
+    return counted(count, "job") if count else "no job"

@@ -13,6 +13,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import ContentSwitcher, Input
 
 from lab.safe import one_line
+from lab.tui.format import counted
 from lab.tui.screens.base import LabScreen
 from lab.tui.text import Line, fit_line, wrap_spans
 from lab.tui.widgets.field import Field
@@ -133,9 +134,12 @@ class PersonasScreen(LabScreen["PersonasView"]):
                 return ((f" dialogues of {one_line(view.wanted.persona)}", "strong"), ("  being read…", "dim"))
             legend = ", ".join(f"{n} {part}" for part, n in view.detail.parts.items()) if view.detail else ""
             return ((f" dialogues of {one_line(view.wanted.persona)}", "strong"), (f"  {legend}", "dim"))
-        many = len(view.rows)
-        found: Line = ((f" {len(self.table.rows)} of {many} personas", "strong"), (f"  /{one_line(words)}", "warn"))
-        return found if words else ((f" {many} personas", "strong"), ("  test scores are not read here", "dim"))
+        many = counted(len(view.rows), "persona")
+        found: Line = (
+            (f" {len(self.table.rows)} of {many}", "strong"),
+            (f"  /{one_line(words)}", "warn"),
+        )
+        return found if words else ((f" {many}", "strong"), ("  test scores are not read here", "dim"))
 
     def _show_person(self, view: PersonasView) -> None:
         plane = self.query_one("#map", Lines)

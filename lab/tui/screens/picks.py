@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 
 from lab.errors import LabError
 from lab.safe import one_line
-from lab.tui.format import count, percent
+from lab.tui.format import counted, percent
 from lab.tui.text import Line, fit, wrap_spans
 from lab.tui.widgets.lines import Lines
 
@@ -67,7 +67,7 @@ def preference_lines(study: str, found: Sequence[Preference], rounds: Sequence[P
     name = max(min(_METHOD_CELLS, cells - 46), 8)
     head = f" {'method':<{name}} wins ties losses  win rate  95%        chance strength"
     lines: list[Line] = [
-        ((f" {count(len(rounds))} blind rounds with {people} persona{'s' if people != 1 else ''}", "dim"),),
+        ((f" {counted(len(rounds), 'blind round')} with {counted(people, 'persona')}", "dim"),),
         (),
         ((head, "head"),),
     ]

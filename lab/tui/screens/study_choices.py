@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from lab.safe import one_line
+from lab.tui.format import counted
 from lab.tui.screens.picker import Picker
 from lab.tui.widgets.table import Column
 
@@ -21,7 +22,10 @@ Choice = tuple[str, str, str]
 
 async def pick_source(app: App[Any], sources: Sequence[Source], present: str) -> str | None:
     """A data set's name, or `GENERATE`, or `TYPED`."""
-    rows = [(one.name, one.name, f"{one.personas:,} personas, {one.dialogues:,} dialogues") for one in sources]
+    rows = [
+        (one.name, one.name, f"{counted(one.personas, 'persona')}, {counted(one.dialogues, 'dialogue')}")
+        for one in sources
+    ]
     rows.append((GENERATE, "generate one …", "smart homes: so many personas × so many dialogues"))
     rows.append((TYPED, "another …", "a folder on this machine, or a name on the Hugging Face hub"))
     return await _pick(app, "data set", rows, present)

@@ -8,6 +8,7 @@ from textual.events import Click
 from textual.message import Message
 
 from lab.safe import one_line
+from lab.tui.format import counted
 from lab.tui.tabs import TABS
 from lab.tui.text import Line, Span, fit_line, joined, width
 from lab.tui.widgets.lines import Lines
@@ -76,12 +77,10 @@ def facts(status: Status | None, cells: int) -> Line:
     if status.study is None:
         parts.append((("no study yet", "dim"),))
     else:
-        counts = {str(state): count for state, count in status.study.counts.items()}
-        done, broken = counts.get("SUCCEEDED", 0), counts.get("FAILED", 0) + counts.get("DEAD", 0)
-        parts.append(((one_line(status.study.name), "strong"), (f" ▸ {done}/{status.study.n_jobs} jobs", "")))
-        parts.append(((f"{broken} failed", "bad"),) if broken else ())
-    plural = "" if status.workers == 1 else "s"
-    parts.append(((f"{status.workers} worker{plural}", "" if status.workers else "bad"),))
+        study = status.study
+        parts.append(((one_line(study.name), "strong"), (f" ▸ {study.done}/{counted(study.n_jobs, 'job')}", "")))
+        parts.append(((f"{study.failed} failed", "bad"),) if study.failed else ())
+    parts.append(((counted(status.workers, "worker"), "" if status.workers else "bad"),))
     parts.append(((f"{status.silent} silent", "warn"),) if status.silent else ())
     parts.append((("queue paused", "warn"),) if status.paused else ())
     parts.append(((f"{status.queue} ready", "dim"),))

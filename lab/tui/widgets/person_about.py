@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.safe import one_line
-from lab.tui.format import fraction, interval_bar, p_value, percent, signed
+from lab.tui.format import counted, fraction, interval_bar, p_value, percent, signed
 from lab.tui.text import Line, fit, width, wrap_spans
 from lab.tui.widgets.persona_map import letter
 from lab.tui.widgets.spread import Scale, scale_of
@@ -70,8 +70,8 @@ def verdict(detail: PersonDetail) -> Line:
         return (*said, (": nothing personal did better", "dim"))
     if best.versus is None or rivals < 1:
         return (*said, (": there is nothing to compare it with", "dim"))
-    n, p = best.versus.comparison.n, p_value(best.versus.p_holm)
-    over = f", {signed(best.versus.comparison.difference)} over unified on {n} dialogues, p {p} of {rivals} (Holm): "
+    n, p = counted(best.versus.comparison.n, "dialogue"), p_value(best.versus.p_holm)
+    over = f", {signed(best.versus.comparison.difference)} over unified on {n}, p {p} of {rivals} (Holm): "
     if best.versus.gains:
         return (*said, (over, ""), ("more than chance", "good"))
     return (*said, (over, ""), ("may be chance; unified is the safe choice", "warn"))
@@ -130,7 +130,7 @@ def _fellows(detail: PersonDetail, cells: int) -> Iterator[Line]:
     """Its cluster and the personas that are most like it, with the method that serves each best."""
     if detail.cluster is not None:
         favourites = [f"{one_line(name)} {percent(n / detail.fellows)}" for name, n in detail.favourites]
-        told = f"{letter(detail.cluster)}, {detail.fellows} personas"
+        told = f"{letter(detail.cluster)}, {counted(detail.fellows, 'persona')}"
         best = f"; best there: {', '.join(favourites)}" if favourites else ""
         yield from wrap_spans([("cluster ", "head"), (told, ""), (best, "dim")], cells)
     if detail.near:

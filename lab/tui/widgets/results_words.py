@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.safe import one_line
+from lab.tui.format import counted
 from lab.tui.text import Line, Span, wrap_spans
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ def place(view: ResultsView, cells: int) -> Line:
     if board is None or not board.rows:
         return path
     if wanted.method:
-        return (*path, (f"  {len(view.personas)} personas by {_label(board)}, who gains most first", "dim"))
+        return (*path, (f"  {counted(len(view.personas), 'persona')} by {_label(board)}, who gains most first", "dim"))
     return (*path, *_facts(board), *_ground(view, cells))
 
 
 def _facts(board: Board) -> list[Span]:
-    seeds = len(board.seeds)
-    facts = [f", {board.n_personas} personas, {seeds} seed{'' if seeds == 1 else 's'}"]
+    facts = [f", {counted(board.n_personas, 'persona')}, {counted(len(board.seeds), 'seed')}"]
     if board.looks is not None:
         facts.append(f", looked at {board.looks.times}")
     return [("".join(facts), ""), (f"  {_label(board)}", "accent")]
@@ -62,7 +62,7 @@ def caption(board: Board, untold: int, cells: int) -> list[Line]:
     told = "unified is the reference; intervals are 95% over personas; † was chosen after test was read"
     lines = wrap_spans([(told, "dim")], cells) if cells >= len(told) else []
     if untold:
-        more = f"{untold} more method{'' if untold == 1 else 's'} on test only: v opens it, and each look is counted"
+        more = f"{counted(untold, 'more method')} on test only: v opens it, and each look is counted"
         lines += wrap_spans([(more, "")], cells)
     if board.looks is not None and (board.looks.after_test or board.looks.others):
         lines += wrap_spans([(board.looks.says, "warn")], cells)

@@ -44,7 +44,7 @@ class StudiesTable(Table["StudyLine"]):
 
 
 def _progress(one: StudyLine, cells: int) -> Line:
-    done = one.row.count(State.SUCCEEDED)
+    done = one.row.done
     share = done / one.row.n_jobs if one.row.n_jobs else 0.0
     return (*progress_bar(share, cells - _COUNT), (f"{f'{done}/{one.row.n_jobs}':>{_COUNT}}", ""))
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from lab.safe import one_line
 from lab.tui.draft import Family, content, own_tables, picked, share_picked, words_of_sweep
+from lab.tui.format import counted
 from lab.tui.text import Line
 from lab.tui.widgets.table import Column, Table
 
@@ -120,7 +121,7 @@ def _shown(key: str, value: Any, view: NewStudyView) -> Iterator[tuple[str, str]
         yield f"  {view.path}", "dim"
     source = next((one for one in view.options.sources if one.name == value), None) if key == "data" else None
     if source is not None:
-        yield f"  {source.personas:,} personas, {source.dialogues:,} dialogues", "dim"
+        yield f"  {counted(source.personas, 'persona')}, {counted(source.dialogues, 'dialogue')}", "dim"
     why = next((why for base, why in view.options.bases if base == value), None) if key == "base" else None
     if why is not None:
         yield f"  {one_line(why)}", "dim"
@@ -133,7 +134,7 @@ def _methods(said: Mapping[str, Any], options: Options, fault: Fault | None) -> 
     own = [name for name in dict.fromkeys((*own_tables(said), *names)) if name not in known]
     for family in (*(_own(name, said) for name in own), *options.families):
         if family.group != group:
-            count = "" if group else f"{len(names)} method{'s' if len(names) != 1 else ''} picked"
+            count = "" if group else f"{counted(len(names), 'method')} picked"
             trouble = fault.said if fault and count and wrong == "methods" else ""
             group = family.group
             yield Entry("head", group, group, ((count, "dim"),), fault=_short(trouble))
