@@ -58,6 +58,7 @@ async def test_nobody_is_named_until_the_better_answer_is_picked(data: Path) -> 
         assert [title.split()[0] for title in titles.split("│")] == order
         assert "✓" in titles.split("│")[1]
         assert "first token" in screen
+        assert f"{order[1]} was picked; esc, then v shows all picks" in screen  # letters are words again
         (row,) = picks(STUDY)
         assert [one.method for one in row.shown] == order
         assert row.picked == order[1]

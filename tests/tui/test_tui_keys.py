@@ -39,6 +39,14 @@ def test_every_binding_of_the_lab_has_an_id_a_description_and_a_key_that_termina
         assert not one.key.startswith("alt+"), one
 
 
+def test_the_listing_in_the_docs_has_columns() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "screens.md").read_text()
+    command = page.partition('python -c "')[2].partition('"\n')[0]
+    lines = subprocess.check_output([sys.executable, "-c", command], text=True).splitlines()
+    assert "jobs.cancel              c                     cancel" in lines
+    assert {(line[24], line[46]) for line in lines} == {(" ", " ")}
+
+
 # ---------------------------------------------------------------- a keymap
 
 
