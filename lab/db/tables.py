@@ -264,6 +264,13 @@ class Pause(SQLModel, table=True):
     at: datetime = Field(default_factory=now, sa_column=_moment())
 
 
+class LabId(SQLModel, table=True):
+    """What tells this database from every other: one row, made when it is first asked for, that a backup keeps."""
+
+    one: int = Field(default=1, primary_key=True)
+    value: str
+
+
 class TestLook(SQLModel, table=True):
     """A plan of a study whose test scores somebody read: what was planned later was planned with test in sight.
 

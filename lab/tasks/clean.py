@@ -15,6 +15,7 @@ from lab.db import leftovers as rows
 from lab.db.leftovers import Unneeded
 from lab.settings import load_settings
 from lab.tasks.leftovers import foreign, leftovers
+from lab.tasks.owner import check_owner
 from lab.tasks.places import Place, places
 
 ABOUT = {
@@ -72,8 +73,9 @@ def survey(without: str | None = None, tell: Tell = lambda _: None) -> Found:
     """What may go; nothing goes. `without` names a study to be seen as given up.
 
     Raises:
-        LabError: that study is not there, or another one extends it.
+        LabError: that study is not there, or another one extends it; or the artifacts are another database's.
     """
+    check_owner()
     if without is not None:
         rows.check_study(without)
     tell("rows")
@@ -95,8 +97,10 @@ def clean(without: str | None = None, tell: Tell = lambda _: None) -> Found:
         what went, by the time it went.
 
     Raises:
-        LabError: something cannot be removed; what went before stays gone, and the next time goes on from there.
+        LabError: something cannot be removed; what went before stays gone, and the next time goes on from there. Or the
+            artifacts are another database's.
     """
+    check_owner()
     if without is not None:
         rows.delete_study(without)
     found, where = Found(), places()

@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.settings import load_settings
 from lab.tasks import embedded, queue
 from lab.tasks.identity import is_alive, machine_identity
+from lab.tasks.owner import check_owner
 from lab.tasks.versions import check_version
 
 _START_SECONDS = 30.0
@@ -58,6 +59,7 @@ def work_here(*, wanted: bool = True) -> bool:
         if local_workers() or (left and not wanted):
             return False
         check_version()
+        check_owner()
         _wait_until_gone(left)
         _start_worker()
         return True

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.errors import LabError
+from lab.paths import part_of
 from lab.store.artifacts import artifacts
 from lab.store.remote import Remote
 
+OWNER = "lab-id"  # file with the id of the database whose artifacts lie in a place
 _UNFINISHED_SECONDS = 86400  # what has such a name is being written, unless it is this old …
 _GONE = ".gone"  # … or ends so
 # As `tempfile` and `hide` give them; whatever else is hidden (.git, .venv, .ssh) is not the lab's.
@@ -23,6 +25,16 @@ _UNFINISHED = re.compile(rf"\..+-[a-z0-9_]{{8}}(?:{re.escape(_GONE)})?")
 
 class Place(Protocol):
     """Folders by their path relative to the place; "" is the place itself."""
+
+    @property
+    def shown(self) -> str:
+        """Its name, for people."""
+
+    def owner(self) -> str:
+        """The id of the database whose artifacts lie here; "" if nobody said so yet."""
+
+    def give_to(self, lab: str) -> None:
+        """Say that they are those of the database with this id."""
 
     def folders(self, folder: str) -> list[str]:
         """The names of the folders in one, in their order; none if it is not there."""
@@ -45,6 +57,20 @@ class Here:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.shown = str(root)
+
+    def owner(self) -> str:
+        """What the file says."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._root / OWNER).read_bytes().decode("ascii", "replace").strip()
+        return ""
+
+    def give_to(self, lab: str) -> None:
+        """Write the file, in one step."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        part = part_of(self._root / OWNER)
+        part.write_text(f"{lab}\n")
+        part.rename(self._root / OWNER)
 
     def folders(self, folder: str) -> list[str]:
         """Links are left out, and what is hidden."""
@@ -103,6 +129,15 @@ class There:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
+        self.shown = f"the store {remote.shown}"
+
+    def owner(self) -> str:
+        """What the file there says."""
+        return (self._remote.read(OWNER) or b"").decode("ascii", "replace").strip()
+
+    def give_to(self, lab: str) -> None:
+        """Write the file there."""
+        self._remote.write(OWNER, f"{lab}\n".encode())
 
     def folders(self, folder: str) -> list[str]:
         """What is hidden is left out."""

@@ -22,8 +22,9 @@ from lab.data.store import is_whole
 from lab.db import portable
 from lab.db.engine import connected, reading
 from lab.db.jobs import leave
+from lab.db.lab_id import lab_id, lab_id_in
 from lab.db.migrate import migrate
-from lab.db.tables import Dataset, Job, State, Study
+from lab.db.tables import Dataset, Job, LabId, State, Study
 from lab.errors import LabError
 from lab.settings import load_settings
 from lab.store.artifacts import artifacts
@@ -31,6 +32,7 @@ from lab.store.checkpoints import publish_checkpoint
 from lab.tasks.archive import FILES, ROWS, Tell, Unpacked, unpack, unpacking
 from lab.tasks.leftovers import DATASETS
 from lab.tasks.manifest import verify_manifest
+from lab.tasks.owner import check_owned, give_places_to
 
 _FOLDER = re.compile(rf"[1-9]\d{{0,17}}/[1-9]\d{{0,17}}(?:/[\w-][\w.-]*)*|{DATASETS}/[\w-][\w.-]*", re.ASCII)
 
@@ -77,11 +79,13 @@ def _put_in_place(rows: Engine, files: Path, about: Unpacked) -> Restored:
         with Session(rows) as session:
             _check(session, files)
             _check_numbers(max((job or 0 for job in session.exec(select(Job.id)).all()), default=0))
-            kept = _named(session)
+            kept, lab = _named(session), lab_id_in(session) or lab_id()
+            check_owned((lab, lab_id()))
         with _placed(files, load_settings().artifacts):
             _publish(kept)
             with connected(writing=True) as connection:
-                studies, jobs = _fill(rows, connection)
+                studies, jobs = _fill(rows, connection, lab)
+        give_places_to(lab)
     finally:
         rows.dispose()
     return Restored(about.version, studies, jobs, about.members, about.bytes)
@@ -192,12 +196,14 @@ def _publish(named: _Named) -> None:
 # ---------------------------------------------------------------- rows
 
 
-def _fill(rows: Engine, connection: Connection) -> tuple[int, int]:
+def _fill(rows: Engine, connection: Connection, lab: str) -> tuple[int, int]:
     """Copy the rows, and end what ran elsewhere; returns how many studies and jobs there are."""
     with Session(connection) as session:
         _check_empty(session)
         session.execute(delete(Dataset))  # brought in and never used
+        session.execute(delete(LabId))
         portable.copy(rows, connection)
+        session.merge(LabId(value=lab))  # that of the backup; one of an older schema has none
         root, jobs = load_settings().artifacts, 0
         for job in session.exec(select(Job).order_by(col(Job.id))):
             jobs += job.kind != "chat"

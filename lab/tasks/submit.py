@@ -36,6 +36,7 @@ from lab.tasks.base_source import doubt_of
 from lab.tasks.devices import live_devices
 from lab.tasks.extended import check_shared, extended
 from lab.tasks.manifest import verify_artifact
+from lab.tasks.owner import check_owner
 from lab.tasks.versions import check_version
 
 
@@ -99,9 +100,10 @@ def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
     """Queue a study; returns it and the ids of its own jobs, parents first.
 
     Raises:
-        LabError: workers of another version are at work.
+        LabError: workers of another version are at work, or the artifacts are another database's.
     """
     check_version()
+    check_owner()
     for job in prepared.lost:
         forget(job)
     spec = prepared.spec

@@ -30,6 +30,7 @@ from lab.tasks.child import EXECUTOR
 from lab.tasks.devices import find_devices, usage
 from lab.tasks.identity import boot_identity, this_worker
 from lab.tasks.lane import Lane
+from lab.tasks.owner import check_owner
 from lab.tasks.queue import CHAT, WORK, JobQueue, check_redis
 from lab.tasks.sweep import Sweep, ring
 from lab.tasks.versions import check_version, refuse
@@ -177,7 +178,7 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     """Run a worker in the foreground until SIGTERM or Ctrl-C; `command` starts an executor.
 
     Raises:
-        LabError: the database, the queue or a device is not to be had.
+        LabError: the database, the queue or a device is not to be had, or the artifacts are another database's.
     """
     clean_streams()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
@@ -186,6 +187,7 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     settings = load_settings()
     migrate()
     check_store()
+    check_owner()
     if settings.redis_url:
         check_redis()
     else:
