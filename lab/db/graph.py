@@ -33,7 +33,7 @@ def _waits_in_vain() -> ColumnElement[bool]:
     return _with_parent(col(parent.state).in_(_NEVER_TO_SUCCEED), parent)
 
 
-def _lock(session: Session, jobs: Iterable[int]) -> list[int]:
+def lock(session: Session, jobs: Iterable[int]) -> list[int]:
     """Lock the rows, lowest id first; a transaction that saw them before us has ended when this returns."""
     ids = sorted(jobs)
     wanted = select(Job.id).where(col(Job.id).in_(ids)).order_by(col(Job.id))
@@ -41,10 +41,10 @@ def _lock(session: Session, jobs: Iterable[int]) -> list[int]:
     return ids
 
 
-def below(session: Session, job: int) -> set[int]:
-    """All jobs that wait for this one, directly or not."""
+def below(session: Session, *jobs: int) -> set[int]:
+    """All jobs that wait for one of these, directly or not."""
     found: set[int] = set()
-    frontier = {job}
+    frontier = set(jobs)
     while frontier:
         lower = session.exec(select(JobParent.child).where(col(JobParent.parent).in_(frontier))).all()
         frontier = set(lower) - found
@@ -57,7 +57,7 @@ def unblock(session: Session, jobs: Iterable[int]) -> int:
 
     The rows are locked first, so of two parents that end at once the later one sees the earlier.
     """
-    ids = _lock(session, jobs)
+    ids = lock(session, jobs)
     free = update(Job).where(col(Job.id).in_(ids), col(Job.state) == State.BLOCKED, ~_waits())
     result = session.execute(free.values(state=State.READY).execution_options(synchronize_session=False))
     return int(result.rowcount)  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ def unblock(session: Session, jobs: Iterable[int]) -> int:
 
 def skip_below(session: Session, job: int) -> None:
     """BLOCKED → SKIPPED for all that waited for a job that did not succeed."""
-    ids = _lock(session, below(session, job))
+    ids = lock(session, below(session, job))
     blocked = update(Job).where(col(Job.id).in_(ids), col(Job.state) == State.BLOCKED)
     values = {"state": State.SKIPPED, "finished_at": now(), "note": f"job {job} before it did not succeed"}
     session.execute(blocked.values(**values).execution_options(synchronize_session=False))
@@ -82,7 +82,7 @@ def skip_if_in_vain(session: Session, job: int) -> None:
 
 def revive_below(session: Session, job: int) -> None:
     """SKIPPED → BLOCKED below a job that gets another chance, except where another parent is still broken."""
-    for lower in _lock(session, below(session, job)):
+    for lower in lock(session, below(session, job)):
         skipped = update(Job).where(col(Job.id) == lower, col(Job.state) == State.SKIPPED, ~_waits_in_vain())
         values = {"state": State.BLOCKED, "finished_at": None, "note": "", "beat": col(Job.beat) + 1}
         session.execute(skipped.values(**values).execution_options(synchronize_session=False))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, select
 
 from lab.db.engine import reading, writing
-from lab.db.graph import unblock
+from lab.db.graph import below, lock, unblock
 from lab.db.jobs import drop, revive
 from lab.db.tables import Dataset, Job, JobParent, State, Study, StudyJob
 from lab.errors import LabError
@@ -88,6 +88,8 @@ def save_study(study: Study, jobs: Sequence[NewJob], *, max_tries: int, priority
         session.execute(delete(StudyJob).where(col(StudyJob.study) == study.id))
         ids = _found(session, jobs)
         hidden = _waited_for(session, list(ids.values()))
+        touched = {*earlier, *ids.values(), *(shard for shards in hidden.values() for shard in shards)}
+        lock(session, touched | below(session, *touched))  # at once: one after the other would not be in their order
         for shard in sorted({shard for shards in hidden.values() for shard in shards}):
             revive(session, shard)
         for job in jobs:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 from planned import all_jobs, claim, claimed, enter, planned, state, states, submit, succeed
 from sqlalchemy import event
+from sqlmodel import Session
 
-from lab.db import jobs
+from lab.db import jobs, studies
 from lab.db.engine import engine
 from lab.db.graph import settle
 from lab.db.tables import TERMINAL
@@ -124,6 +125,30 @@ def test_two_studies_submitted_at_once_share_their_jobs():
     with meanwhile(lambda: enter(*plan("x"), study="x"), lambda: enter(*plan("y"), study="y")) as (x, y):
         assert x.result()[0] == y.result()[0]
     assert [job.key for job in all_jobs()] == ["shared", "x", "y"]
+
+
+def test_a_study_submitted_again_and_a_retry_never_wait_for_each_other_in_a_circle(monkeypatch):
+    plan = [planned("x"), planned("y"), planned("below both", "x", "y")]
+    ids = submit(*plan)
+    jobs.cancel(ids[0]), jobs.cancel(ids[1])
+    half_way, go_on = threading.Event(), threading.Event()
+
+    def revive_and_wait(session: Session, job: int) -> object:
+        told = jobs.revive(session, job)
+        half_way.set()
+        go_on.wait(5)
+        return told
+
+    monkeypatch.setattr(studies, "revive", revive_and_wait)
+    with ThreadPoolExecutor(2) as threads:
+        again = threads.submit(enter, *plan)
+        assert half_way.wait(5)
+        retry = threads.submit(jobs.retry, ids[1])
+        wait([retry], timeout=0.5)  # long enough to have what it can have
+        go_on.set()
+        assert again.result(20) == ids
+        retry.result(20)
+    assert states(ids) == ["READY", "READY", "BLOCKED"]
 
 
 def test_two_machines_import_the_same_data_at_once():
