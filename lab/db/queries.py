@@ -187,8 +187,14 @@ def job_row(columns: Sequence[Any], waits_for: Iterable[int], studies: Iterable[
     """The row of a job whose `JOB_COLUMNS` these are."""
     fields = dict(zip(_NAMES, columns, strict=False))
     spec = columns[-1]
-    said = {"part": part_of(spec), "split": split_of(spec), "seed": seed_of(spec)}
-    return JobRow(**fields, **said, waits_for=tuple(waits_for), studies=tuple(studies))
+    return JobRow(
+        **fields,
+        waits_for=tuple(waits_for),
+        studies=tuple(studies),
+        part=part_of(spec),
+        split=split_of(spec),
+        seed=seed_of(spec),
+    )
 
 
 def part_of(spec: dict[str, Any]) -> str:
