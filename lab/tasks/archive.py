@@ -23,10 +23,15 @@ MANIFEST = "manifest.json"
 ROWS, FILES = "rows", "files"
 _FORMAT = 1
 _PIECE = 1 << 20
-_PART = r"(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]{1,255}"  # of a path: no way up, nothing invisible
+_PART = r"(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"  # of a path: no way up, all of it text
 _BELOW = "[1-9][0-9]{0,17}|datasets|data|chats"  # a job's folder, or one of the lab's
 _NAME = re.compile(rf"{ROWS}/[a-z_]{{1,60}}\.jsonl|{FILES}/(?:{_BELOW})(?:/{_PART}){{1,20}}")
 Tell = Callable[[int, int], None]  # so many bytes of so many
+
+
+def is_name(name: str) -> bool:
+    """Whether a backup may have a member of this name."""
+    return _NAME.fullmatch(name) is not None and len(name.encode()) <= 4000
 
 
 def checked(name: str) -> str:
@@ -35,7 +40,7 @@ def checked(name: str) -> str:
     Raises:
         LabError: it would lead elsewhere.
     """
-    if not _NAME.fullmatch(name) or len(name.encode("utf-8", "surrogatepass")) > 4000:
+    if not is_name(name):
         raise LabError(f"it has a file named {name!r:.120}, which no backup has.")
     return name
 

@@ -28,7 +28,7 @@ from lab.settings import load_settings
 from lab.store.artifacts import artifacts
 from lab.store.checkpoints import fetched_checkpoint
 from lab.store.manifest import MANIFEST_FILE, parsed
-from lab.tasks.archive import FILES, ROWS, Packer, Tell
+from lab.tasks.archive import FILES, ROWS, Packer, Tell, is_name
 from lab.tasks.deep import Committed, data_set_faults, needed
 from lab.tasks.leftovers import CHATS, KEPT
 
@@ -156,7 +156,10 @@ def _below(folder: Path, name: str) -> Iterator[_Member]:
         inner = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in inner.parts) or path.suffix in (".part", ".partial")
         if path.is_file() and not path.is_symlink() and not hidden:
-            yield _Member(f"{name}/{inner.as_posix()}", path)
+            member = f"{name}/{inner.as_posix()}"
+            if not is_name(member):
+                raise LabError(f"{str(path)!r} has a name that no backup can hold; rename it, then back up.")
+            yield _Member(member, path)
 
 
 def _freeze(checkpoint: str, temporary: Path) -> bool:

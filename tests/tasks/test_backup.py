@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -324,3 +325,14 @@ def test_a_damaged_artifact_is_told_and_no_file_is_left(lab_home, tmp_path):
         backup(tmp_path / "lab.tar")
     assert not list(tmp_path.glob("*.tar*")) + list(tmp_path.glob(".*"))
     assert not list(root().glob(".*"))
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.txt", b"two\nlines"])
+def test_a_file_with_a_name_that_no_backup_can_hold_is_named(lab_home, name):
+    kept = lab_home / "data" / "mine"
+    kept.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(kept) + b"/" + name)).write_text("")
+    with pytest.raises(
+        LabError, match=r"data/mine/(caf|two).* has a name that no backup can hold; rename it, then back"
+    ):
+        backup(lab_home.parent / "lab.tar")
