@@ -30,6 +30,7 @@ from lab.models.checkpoint import Checkpoint, load
 from lab.settings import load_settings
 from lab.tasks.archive import MANIFEST
 from lab.tasks.backup import backup
+from lab.tasks.places import OWNER
 from lab.tasks.restore import restore
 
 # ---------------------------------------------------------------- backups
@@ -111,7 +112,7 @@ def attack_backup(home: Path, change: dict[str, Any]) -> None:
     outside = {path.name for path in home.iterdir()}
     if told(lambda: restore(file)) is None:
         assert all_jobs() == []
-        assert not [path for path in root.iterdir() if not path.name.startswith("lab.db")]
+        assert not [path for path in root.iterdir() if not path.name.startswith(("lab.db", OWNER))]
     assert {path.name for path in home.iterdir()} == outside
 
 

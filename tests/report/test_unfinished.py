@@ -91,9 +91,9 @@ def test_methods_are_ranked_in_the_seeds_that_all_have(study: StudyRow) -> None:
 
 
 def test_lab_results_says_it_above_its_table_and_as_data(study: StudyRow) -> None:
-    said = " ".join(CliRunner().invoke(app, ["results"]).output.split())
+    said = " ".join(CliRunner().invoke(app, ["results", "--split", "test"]).output.split())
     assert said.index("not final: 1 of 3 methods") < said.index("embedding similarity")
-    told = orjson.loads(CliRunner().invoke(app, ["results", "--json"]).output)["unfinished"]
+    told = orjson.loads(CliRunner().invoke(app, ["results", "--split", "test", "--json"]).output)["unfinished"]
     assert told["missing"] == {"persona": [1], "hybrid": [0, 1]}
 
 

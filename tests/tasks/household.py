@@ -24,6 +24,7 @@ from lab.settings import load_settings
 from lab.tasks.clean import Found
 from lab.tasks.deep import check_deeply
 from lab.tasks.manifest import write_manifest
+from lab.tasks.places import OWNER
 from lab.tasks.submit import import_data
 
 
@@ -142,7 +143,7 @@ def ids() -> list[int]:
 
 def tree(folder: Path) -> dict[str, bytes]:
     """File → content, of all that is not the database's or the queue's."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("lab.db"))
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(("lab.db", OWNER)))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
