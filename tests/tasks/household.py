@@ -24,6 +24,7 @@ from lab.settings import load_settings
 from lab.tasks.clean import Found
 from lab.tasks.deep import check_deeply
 from lab.tasks.manifest import write_manifest
+from lab.tasks.owner import check_owner
 from lab.tasks.places import OWNER
 from lab.tasks.submit import import_data
 
@@ -46,7 +47,8 @@ def plan(key: str, data: Dataset, *parents: str, kind: str = "train") -> Planned
 
 
 def study(data: Dataset, *jobs_of_it: PlannedJob, name: str = "study", extends: str | None = None) -> list[int]:
-    """A study of these jobs."""
+    """A study of these jobs, in a lab that has its artifacts: so it is submitted."""
+    check_owner()
     spec = {"dtype": "auto", "personas": None, "dialogues": None, "split": [0.6, 0.2, 0.2], "extends": extends}
     return save_study(Study(name=name, spec=spec, dataset=data.digest, base="base"), jobs_of_it, max_tries=2)
 
