@@ -12,7 +12,7 @@ import typer
 from lab.cli.output import console, first_of, marked, print_json
 from lab.db import jobs
 from lab.db.migrate import migrate
-from lab.db.queries import Reply, StudyRow, books, get_reply, get_study
+from lab.db.queries import MethodBook, Reply, StudyRow, books, get_reply, get_study
 from lab.db.tables import TERMINAL, State
 from lab.errors import LabError
 from lab.report.people import Person, parsed, people, written
@@ -38,10 +38,10 @@ def chat(
     given = None if context is None else parsed(context)
     migrate()
     row = get_study(study)
-    who, how = _person(row, persona), _method(row, method)
+    who, book = _person(row, persona), _book(row, method)
     ensure_running()
     # As on the Chat screen: a dialogue goes on where the persona was last seen.
-    partner = _Partner(row, how, who.persona_id, who.context if given is None else given)
+    partner = _Partner(row, book, who.persona_id, who.context if given is None else given)
     if message is None:
         _talk(partner)
         return
@@ -49,9 +49,8 @@ def chat(
         partner.tell()
     reply = _answer(partner, [{"role": "user", "content": message}], quiet=json)
     if json:
-        print_json(
-            {"persona": partner.persona, "method": how, "context": partner.context, "text": reply.text, **reply.info}
-        )
+        about = {"persona": partner.persona, "method": book.method, "seed": book.seed, "context": partner.context}
+        print_json(about | {"text": reply.text, **reply.info})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,14 @@ class _Partner:
     """Who answers, and in which context."""
 
     study: StudyRow
-    method: str
+    book: MethodBook
     persona: str
     context: dict[str, Any]
 
     def tell(self) -> None:
-        """One line, so that the same words asked elsewhere can be asked in the same context."""
-        console.print(f"[dim]context: {marked(written(self.context)) or 'none'}[/]", soft_wrap=True, markup=True)
+        """One line, so that the same words asked elsewhere can be asked in the same context, of the same seed."""
+        context = f"context: {marked(written(self.context)) or 'none'}"
+        console.print(f"[dim]{context}{self.book.of_seeds(self.study)}[/]", soft_wrap=True, markup=True)
 
 
 def _person(study: StudyRow, wanted: str | None) -> Person:
@@ -77,17 +77,17 @@ def _person(study: StudyRow, wanted: str | None) -> Person:
     return known[wanted]
 
 
-def _method(study: StudyRow, wanted: str | None) -> str:
-    ready = [book.method for book in books(study.id)]
+def _book(study: StudyRow, wanted: str | None) -> MethodBook:
+    ready = {book.method: book for book in books(study.id)}
     if not ready:
         raise LabError(f"no method of study '{study.name}' is ready; `lab jobs {study.name}` shows how far they are.")
     if wanted is not None and wanted not in ready:
-        raise LabError(f"study '{study.name}' has no recipe for method '{wanted}'; ready are {first_of(ready)}")
-    return wanted or ready[-1]
+        raise LabError(f"study '{study.name}' has no recipe for method '{wanted}'; ready are {first_of(list(ready))}")
+    return ready[wanted or list(ready)[-1]]
 
 
 def _talk(partner: _Partner) -> None:
-    who = f"[bold]{marked(partner.persona)}[/] · {partner.method} · {marked(partner.study.base)}"
+    who = f"[bold]{marked(partner.persona)}[/] · {partner.book.method} · {marked(partner.study.base)}"
     console.print(f"{who}   (an empty line leaves, Ctrl-C stops an answer)", markup=True)
     partner.tell()
     messages: list[dict[str, str]] = []
@@ -106,7 +106,7 @@ def _talk(partner: _Partner) -> None:
 def _answer(partner: _Partner, messages: list[dict[str, str]], *, quiet: bool) -> Reply:
     from lab.tasks.queue import ask
 
-    job = ask(partner.study, partner.method, partner.persona, messages, partner.context)
+    job = ask(partner.study, partner.book.method, partner.persona, messages, partner.context)
     shown = 0
     while True:
         reply = get_reply(job)

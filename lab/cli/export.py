@@ -54,8 +54,8 @@ def export(
     if json:
         print_json({"study": row.name, "method": method, "personas": {p: str(to / f) for p, f in folders.items()}})
         return
-    what = f"{len(wanted)} personas" if everyone else wanted[0]
-    console.print(safe(f"{what} under {method}: {to}, with a README.md that says how to load it"), soft_wrap=True)
+    what = f"{f'{len(wanted)} personas' if everyone else wanted[0]} under {method}{book.of_seeds(row)}"
+    console.print(safe(f"{what}: {to}, with a README.md that says how to load it"), soft_wrap=True)
 
 
 def _study(name: str) -> StudyRow:

@@ -153,6 +153,12 @@ class MethodBook:
     artifact: str  # folder that holds recipes.json, relative to the artifacts folder
     seed: int | None = None  # that it was made with; None: the same in every seed
 
+    def of_seeds(self, study: StudyRow) -> str:
+        """`, seed 0 of 0, 1`: which one it is, where the study has several."""
+        seeds = study.spec.get("seeds", ())
+        several = self.seed is not None and len(seeds) > 1
+        return f", seed {self.seed} of {', '.join(map(str, seeds))}" if several else ""
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -147,3 +148,14 @@ def test_a_job_that_is_again_in_the_state_it_was_in_is_read_anew():
     jobs.cancel(parent)
     assert table.read() == queries.list_jobs()
     assert all(row.finished_at > skipped[row.id] for row in table.read())
+
+
+def test_of_several_seeds_the_lowest_that_is_trained_is_taken_and_told():
+    two, one = (planned(f"seed {seed}", spec={"data": DATA, "seed": seed}) for seed in (2, 1))
+    submit(two, one)
+    study = queries.get_study("study")
+    for told in (", seed 2 of 1, 2", ", seed 1 of 1, 2"):
+        succeed(claimed())
+        (book,) = queries.books(study.id)
+        assert book.of_seeds(replace(study, spec={"seeds": [1, 2]})) == told
+        assert book.of_seeds(study) == ""

@@ -87,7 +87,7 @@ def test_a_chat_is_text(poisoned, monkeypatch):
     embedded.start()
     try:
         study = get_study()
-        partner = chat._Partner(study, queries.books(study.id)[0].method, "maya", {"weather": poisoned})
+        partner = chat._Partner(study, queries.books(study.id)[0], "maya", {"weather": poisoned})
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             partner.tell()

@@ -28,7 +28,7 @@ HINTS = {
     "personas": "only the first so many; nothing: all of them",
     "dialogues": "only the first so many of each persona; nothing: all of them",
     "seeds": "every method is trained once for each: 0, 1, 2",
-    "evaluate": "the splits to score: test, or val, test",
+    "evaluate": "the splits to score: val, test; val alone while you still try things out",
 }
 _LABELS = {"data": "data set"}
 
@@ -111,7 +111,7 @@ def _field(key: str, said: Mapping[str, Any], view: NewStudyView, fault: Fault |
 
 def _shown(key: str, value: Any, view: NewStudyView) -> Iterator[tuple[str, str]]:
     """A setting as it is, or what holds where it is not said."""
-    usual = {"personas": "all", "dialogues": "all", "seeds": "0", "evaluate": "test", "data": "none yet: enter"}
+    usual = {"personas": "all", "dialogues": "all", "seeds": "0", "evaluate": "val, test", "data": "none yet: enter"}
     usual |= {"base": view.options.bases[0][0] if view.options.bases else ""}
     if value is None:
         yield usual.get(key, ""), "warn" if key == "data" else "dim"
