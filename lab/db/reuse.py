@@ -12,7 +12,7 @@ from lab.db.engine import reading, writing
 from lab.db.jobs import leave, locked
 from lab.db.tables import WAITING, Job, State
 
-LOST = "lost:"  # begins the key of a job whose artifact is gone: no plan finds it
+LOST = "lost:"  # begins the key of a job whose artifact is gone: no plan finds it, and nobody expects its files
 
 
 def forget(job_id: int) -> list[int]:

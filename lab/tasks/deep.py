@@ -12,6 +12,7 @@ from lab.data.store import is_whole
 from lab.db.engine import reading_at_once
 from lab.db.invariants import check_invariants
 from lab.db.leftovers import find_unneeded
+from lab.db.reuse import LOST
 from lab.db.tables import Dataset, Job, State, StudyJob
 from lab.errors import LabError
 from lab.methods.recipe import Recipe, read_book
@@ -64,10 +65,11 @@ def check_deeply(tell: Tell = lambda _, __: None) -> Checked:
 
 
 def needed(session: Session) -> tuple[list[Committed], list[Dataset]]:
-    """The artifacts and data sets that somebody needs."""
+    """The artifacts and data sets that somebody needs, but for what is known to be lost."""
     spare = find_unneeded(session, timedelta(days=load_settings().keep_days))
     wanted = select(col(Job.id), col(Job.artifact), col(Job.manifest)).order_by(col(Job.id))
-    rows = session.exec(wanted.where(Job.state == State.SUCCEEDED, Job.kind != "chat"))
+    known_lost = col(Job.key).startswith(LOST, autoescape=True)
+    rows = session.exec(wanted.where(Job.state == State.SUCCEEDED, Job.kind != "chat", ~known_lost))
     books = set(session.exec(select(StudyJob.job).where(col(StudyJob.makes_book))))
     committed = [
         Committed(job or 0, artifact or "", manifest or "", job in books)
@@ -90,7 +92,10 @@ def _artifact(one: Committed, whole: Mapping[str, str], bases: _Bases) -> Iterat
             recipes = list(read_book(artifacts().fetched(one.artifact, one.manifest)).values())
             named = {folder for recipe in recipes for folder in _folders(recipe)}
             missing = sorted(folder for folder in named if not _is_there(folder, whole))
-            yield from (f"job {one.id}: its recipes name {folder}, which is not there" for folder in missing)
+            yield from (
+                f"job {one.id}: its recipes name {folder}, which is not there; run its study again"
+                for folder in missing
+            )
             yield from (f"job {one.id}: {fault}" for fault in bases.faults(recipes))
     except StoreError:
         raise

@@ -24,6 +24,7 @@ from lab.db.engine import connected, reading
 from lab.db.jobs import leave
 from lab.db.lab_id import lab_id, lab_id_in
 from lab.db.migrate import migrate
+from lab.db.reuse import LOST
 from lab.db.tables import Dataset, Job, LabId, State, Study
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -111,7 +112,7 @@ def _check(session: Session, files: Path) -> None:
     for job in session.exec(select(Job)):
         for folder in filter(None, (job.artifact, job.checkpoint)):
             _inside(folder)
-        if job.state is State.SUCCEEDED and job.kind != "chat":
+        if job.state is State.SUCCEEDED and job.kind != "chat" and not job.key.startswith(LOST):
             verify_manifest(files / (job.artifact or ""), job.manifest or "")
 
 
@@ -148,7 +149,9 @@ class _Named:
 
 def _named(session: Session) -> _Named:
     """The folders that rows name: artifacts and data sets, and checkpoints."""
-    committed = session.exec(select(Job.artifact).where(Job.state == State.SUCCEEDED, Job.kind != "chat"))
+    known_lost = col(Job.key).startswith(LOST, autoescape=True)
+    done = select(Job.artifact).where(Job.state == State.SUCCEEDED, Job.kind != "chat", ~known_lost)
+    committed = session.exec(done)
     data = session.exec(select(Dataset.folder))
     rest = session.exec(select(Job.checkpoint).where(Job.state != State.SUCCEEDED, col(Job.checkpoint).is_not(None)))
     return _Named([*(one or "" for one in committed), *data], [one or "" for one in rest])

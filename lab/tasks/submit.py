@@ -116,15 +116,16 @@ def queue(prepared: Prepared) -> tuple[StudyRow, list[int]]:
 def _there(jobs: Sequence[PlannedJob]) -> tuple[frozenset[str], tuple[int, ...]]:
     """Of what was computed before, the keys of what is there as it was committed, and the ids of what is not.
 
-    What was joined is there only with its shards, which have the adapters.
+    Of what an evaluation found nothing is missing when what it read is gone. All else is there only with all that it
+    stands on: its recipes name adapters that lie there.
     """
-    shards = {job.key: job.parents for job in jobs if job.kind == "join"}
+    stands_on = {job.key: job.parents for job in jobs if job.kind != "evaluate"}
     there: set[str] = set()
     lost = []
     for job in succeeded([job.key for job in jobs]):  # parents first
         try:
             verify_artifact(job.artifact or "", job.manifest or "")
-            whole = there.issuperset(shards.get(job.key, ()))
+            whole = there.issuperset(stands_on.get(job.key, ()))
         except StoreError:
             raise
         except (LabError, OSError):

@@ -16,6 +16,7 @@ from sqlmodel import SQLModel, select
 
 from lab.db import jobs, migrate
 from lab.db.engine import connected, reading
+from lab.db.reuse import forget
 from lab.db.tables import Dataset
 from lab.errors import LabError
 from lab.settings import load_settings
@@ -336,3 +337,26 @@ def test_a_file_with_a_name_that_no_backup_can_hold_is_named(lab_home, name):
         LabError, match=r"data/mine/(caf|two).* has a name that no backup can hold; rename it, then back"
     ):
         backup(lab_home.parent / "lab.tar")
+
+
+def test_once_a_lost_artifact_was_made_anew_backups_are_made_again(lab_home, tmp_path, new_lab):
+    """Scores stand on what was lost: its row stays where they came from, without its files."""
+    data = bring_in(tmp_path / "people")
+    jobs_of_it = (plan("base", data), plan("above", data, "base"), plan("scores", data, "above"))
+    old = study(data, *jobs_of_it)
+    first = done()
+    done([first.adapter]), done()
+    shutil.rmtree(root() / "1")
+    with pytest.raises(LabError, match=r"job 1: .*1/1/manifest.json is missing; run its study again, then back up"):
+        backup(tmp_path / "lab.tar")
+    for lost in old[:2]:
+        forget(lost)
+    again = study(data, *jobs_of_it)
+    assert again[2] == old[2]
+    new = done()
+    done([new.adapter])
+    backup(tmp_path / "lab.tar")
+    new_lab("sqlite")
+    restore(tmp_path / "lab.tar")
+    assert ids() == sorted({*old, *again})
+    assert is_whole()

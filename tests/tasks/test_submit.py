@@ -153,6 +153,20 @@ def test_what_lost_its_artifact_is_computed_anew_and_all_else_is_reused(data: Pa
     assert check_invariants() == []
 
 
+def test_what_names_adapters_of_a_lost_artifact_is_made_anew_and_scores_stay(data: Path):
+    options = {"data": str(data), "base": "b", "evaluate": ["test"], "methods": ["unified", "hybrid"]}
+    _, ids = submit(None, options)
+    train, evaluate, hybrid, its_evaluate = ids
+    for _ in ids:
+        succeed_on_disk(claimed())
+    (load_settings().artifacts / f"{train}/1/result").unlink()
+    _, again = submit(None, options)
+    assert (again[1], again[3]) == (evaluate, its_evaluate)
+    assert {train, hybrid}.isdisjoint(again)
+    assert states(again) == ["READY", "SUCCEEDED", "BLOCKED", "SUCCEEDED"]
+    assert check_invariants() == []
+
+
 def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path, tmp_path: Path, monkeypatch):
     base = tmp_path / "tiny"
     base.mkdir()
