@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabError
@@ -17,8 +18,13 @@ from lab.store.manifest import MANIFEST_FILE, Manifest, described, file_digest, 
 from lab.store.remote import Remote, StoreError, in_parallel
 
 
-def publish_checkpoint(artifacts: Artifacts, folder: str) -> None:
+def publish_checkpoint(artifacts: Artifacts, folder: str, say: Callable[[str], None] = lambda _: None) -> None:
     """Copy a checkpoint, which nobody changes meanwhile, to the store; older ones of its attempt go.
+
+    Args:
+        artifacts: with the store, if there is one.
+        folder: the checkpoint's.
+        say: told of every file that is sent.
 
     Raises:
         StoreError: the store cannot be reached; the older ones are still there.
@@ -30,7 +36,7 @@ def publish_checkpoint(artifacts: Artifacts, folder: str) -> None:
     paths = [path for path in local.rglob("*") if path.is_file() and path.suffix not in (".part", ".partial")]
     manifest = described(local, sorted(paths), {})
     wanted = {digest: local / name for name, digest in manifest.files.items()}
-    remote.upload_all(wanted, folder)
+    remote.upload_all(wanted, folder, say)
     there = remote.sizes(folder)
     latest = max((int(number) for number in _numbers(there)), default=0)
     remote.write(f"{folder}/{latest + 1:06d}.json", manifest.content)

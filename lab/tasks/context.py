@@ -153,12 +153,16 @@ class JobContext:
         Where there is a store, it is there before it is named. Out of reach, the job goes on from the one before.
         """
         name = self.relative(folder)
+        before = self._noted
         try:
-            publish_checkpoint(self.artifacts, name)
+            # A slow line is no hanging job: each file is a sign of life.
+            publish_checkpoint(self.artifacts, name, lambda _: self.note("sends its checkpoint to the store"))
         except StoreError as error:
             self.log(f"step {step} has no checkpoint: {error}")
         else:
             self._emit(Checkpoint(name, step))
+        if self._noted != before:
+            self.note(before)
 
     def fall_back(self, folder: Path | None, step: int) -> None:
         """Name an earlier checkpoint, or none: nothing can go on from the one that was named last."""

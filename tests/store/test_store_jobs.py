@@ -103,6 +103,22 @@ def test_a_parent_that_was_tampered_with_fails_the_job_for_good_and_names_the_fi
     assert "12/1/recipes.json: not what was committed" in failed.error
 
 
+def test_every_file_of_a_checkpoint_that_is_sent_is_a_sign_of_life(lab):
+    events: list[Event] = []
+    context = JobContext(assignment(lab / "one"), events.append, threading.Event())
+    folder = context.folder / "checkpoint"
+    folder.mkdir(parents=True)
+    for name in "ab":
+        (folder / name).write_text(name)
+    context.note("step 7")
+    context.checkpoint(folder, 7)
+    notes = [event.note for event in events if isinstance(event, Progress)]
+    assert notes == ["step 7", *["sends its checkpoint to the store"] * 2, "step 7"]
+    events.clear()
+    context.checkpoint(folder, 8)
+    assert events == [Checkpoint("13/2/checkpoint", 8)], "nothing is sent twice"
+
+
 @pytest.fixture
 def away(sftp, lab, request):
     """The server, which is not there for as long as a test likes."""
@@ -150,10 +166,11 @@ def test_a_checkpoint_is_named_when_it_is_in_the_store_and_not_before(lab, away)
     folder.mkdir(parents=True)
     (folder / "step").write_text("1")
     context.checkpoint(folder, 1)
-    assert [type(event) for event in events] == [Log], "the work goes on; the row still names the one before"
+    told = [event for event in events if not isinstance(event, Progress)]
+    assert [type(event) for event in told] == [Log], "the work goes on; the row still names the one before"
     away()
     context.checkpoint(folder, 2)
-    assert events[1:] == [Checkpoint("13/2/checkpoint", 2)]
+    assert [event for event in events if isinstance(event, Checkpoint)] == [Checkpoint("13/2/checkpoint", 2)]
 
 
 def test_an_attempts_own_files_need_no_store(lab, away):
