@@ -74,6 +74,7 @@ def test_an_idle_worker_starts_a_job_soon_after_it_is_submitted(record_property)
 
 
 def test_the_executor_stays_warm_between_jobs(worker: Fleet):
+    wait_for(submit(drill("warm-0")))
     before = {process.pid for process in worker.executors()}
     wait_for(submit(drill("warm-1"), drill("warm-2")))
     assert {process.pid for process in worker.executors()} == before
