@@ -69,7 +69,8 @@ class Settings(BaseSettings):
         description='Devices of the worker, such as ["cuda:0", "cuda:1"]; empty: every GPU, else the CPU.',
     )
     dtype: Literal["auto", "bfloat16", "float32"] = Field(
-        "auto", description="Number format of the base model; auto: bfloat16 where the device is fast at it."
+        "auto",
+        description="Number format of the base model where a study names none; auto: bfloat16 where that is fast.",
     )
     heartbeat_seconds: float = Field(2.0, gt=0, description="How often a worker says its jobs are alive.")
     lease_seconds: float = Field(

@@ -152,7 +152,7 @@ def declared(said: dict[str, Any], where: str) -> StudySpec:
         LabError: as `parse_study` and `check_candidates`; or the study that it extends is not there.
     """
     extends = said.get("extends")
-    default = {"base": load_settings().base}
+    default = {"base": load_settings().base, "dtype": load_settings().dtype}
     content = inherited(said, get_study(extends).spec) if isinstance(extends, str) else default | said
     if "name" not in content:
         content["name"] = study_name(content["data"], content["base"])

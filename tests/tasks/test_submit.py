@@ -181,6 +181,18 @@ def test_a_base_in_a_folder_is_known_by_its_place_and_what_lies_in_it(data: Path
     assert set(submit(None, options)[1]).isdisjoint(ids)
 
 
+def test_another_number_format_in_the_settings_is_another_study(data: Path, monkeypatch):
+    options = {"data": str(data), "base": "b", "methods": ["unified"], "evaluate": ["test"]}
+    _, ids = submit(None, options)
+    assert submit(None, options | {"dtype": "auto"})[1] == ids
+    monkeypatch.setenv("LAB_DTYPE", "float32")
+    load_settings.cache_clear()
+    row, others = submit(None, options)
+    assert row.spec["dtype"] == "float32"
+    assert set(others).isdisjoint(ids)
+    assert submit(None, options | {"dtype": "auto"})[1] == ids
+
+
 @pytest.mark.parametrize("damage", ["half", "changed"])
 def test_a_kept_data_set_that_is_not_whole_is_kept_anew(lab_home, tmp_path, damage):
     """A worker that was killed while it fetched one left half of it, and no study of it could be run here."""
