@@ -99,6 +99,7 @@ def settle() -> None:
         vain = _ids(session.exec(blocked.where(_waits_in_vain())).all())
     if free or vain:
         with writing() as session:
+            lock(session, {*free, *vain} | below(session, *vain))  # at once, in the one order
             unblock(session, free)
             for job in vain:
                 skip_if_in_vain(session, job)
