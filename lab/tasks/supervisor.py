@@ -187,11 +187,11 @@ def main(command: Sequence[str] = EXECUTOR) -> None:
     settings = load_settings()
     migrate()
     check_store()
-    check_owner()
     if settings.redis_url:
         check_redis()
     else:
         embedded.start()
+    check_owner()
     check_version()
     devices = find_devices(settings)
     with _alone_on(devices):

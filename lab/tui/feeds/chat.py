@@ -66,12 +66,11 @@ def _view(study: StudyRow, books: Sequence[MethodBook]) -> ChatView:
         return ChatView(study)
     own = study.spec.get("method", {})
     known = catalog()
-    several = len(study.spec["seeds"]) > 1
 
     def about(name: str) -> str:
         return known[name].about if name in known else str(own.get(name, {}).get("about", ""))
 
-    ready = tuple(Ready(one.method, about(one.method), one.seed if several else None) for one in books)
+    ready = tuple(Ready(one.method, about(one.method), one.seed if one.of_seeds(study) else None) for one in books)
     return ChatView(study, tuple(people(study)), ready, known_contexts(study))
 
 
