@@ -165,8 +165,9 @@ class PersonasFeed:
             return [], True
         if self._behaviour is None:
             self._behaviour = Later(lambda: behaviour_map(study))
+        laying = not self._behaviour.done  # asked first: what ends in between is laid out the next time
         found = self._behaviour.value
-        return [found] if found is not None else [], not self._behaviour.done
+        return [found] if found is not None else [], laying
 
     def _told(self) -> tuple[str, ...]:
         error = self._behaviour.error if self._behaviour and not self._maps else ""
